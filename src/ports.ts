@@ -1,0 +1,168 @@
+/**
+ * Everything the use cases need from the outside world. src/infra implements
+ * it for real, tests implement it in memory; only src/bin.ts joins the two.
+ */
+
+export interface FileInfo {
+  readonly kind: "file" | "directory" | "symlink" | "other";
+  readonly size: number;
+  /** Permission bits, as in st_mode & 0o7777. */
+  readonly mode: number;
+  readonly mtimeMs: number;
+  /** Hard link count. */
+  readonly links: number;
+  /** Device and inode, to recognise one file under two names. */
+  readonly id: string;
+}
+
+export interface Files {
+  /** UTF-8 text. Rejects with ENOENT and friends as node:fs does. */
+  readText(path: string): Promise<string>;
+  readBytes(path: string): Promise<Buffer>;
+  /** Up to `length` bytes from `offset`. */
+  readSlice(path: string, offset: number, length: number): Promise<Buffer>;
+  /** Writes beside and renames, so a reader sees the old bytes or the new ones. Makes the directory. */
+  write(path: string, data: string | Uint8Array, mode?: number): Promise<void>;
+  mkdir(path: string, mode?: number): Promise<void>;
+  /** Removes a file or a whole directory; nothing there is fine. */
+  remove(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  copy(from: string, to: string): Promise<void>;
+  /** Of the name itself: a symbolic link is not followed. Undefined when nothing is there. */
+  stat(path: string): Promise<FileInfo | undefined>;
+  /** Names in a directory, sorted; empty when there is no such directory. */
+  list(path: string): Promise<readonly string[]>;
+  realpath(path: string): Promise<string>;
+  readlink(path: string): Promise<string>;
+  symlink(target: string, path: string): Promise<void>;
+  /** A new private (0700) directory whose name starts with `prefix`; the parent is made. */
+  makePrivateDirectory(prefix: string): Promise<string>;
+  /** Lower-case hex. */
+  sha256(path: string): Promise<string>;
+  /**
+   * Takes the lock file `path` or rejects with EEXIST naming the live holder.
+   * A lock whose holder is dead (killed run) is taken over.
+   */
+  lock(path: string): Promise<Lock>;
+}
+
+export interface Lock {
+  release(): Promise<void>;
+}
+
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  /** Added to the environment of this process; undefined removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface RunOptions {
+  /** Each complete line as it comes, without its newline (latin1, so no byte is lost). */
+  readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /** Both streams are appended here as they come. */
+  readonly logFile?: string;
+  /** Keep stdout and stderr in the result (default true; false for builds with large output). */
+  readonly capture?: boolean;
+  /** Bytes for standard input; default: empty. */
+  readonly input?: string | Uint8Array;
+  readonly timeoutMs?: number;
+  /** Lower scheduling priority; used for nothing a person waits for. */
+  readonly nice?: boolean;
+}
+
+export interface RunResult {
+  /** Exit code; 128 + signal number when killed, 127 when the program was not found. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+  readonly timedOut: boolean;
+}
+
+/** A started program that is talked to while it runs (a QEMU guest's console). */
+export interface Session {
+  write(text: string): void;
+  /** Sends SIGTERM, then SIGKILL after a grace time, to the whole process group. */
+  stop(): Promise<void>;
+  readonly finished: Promise<RunResult>;
+}
+
+export interface Processes {
+  /** Never rejects for a program's own failure; rejects with Interrupted once the user has interrupted. */
+  run(command: Command, options?: RunOptions): Promise<RunResult>;
+  /** A shell-free pipeline: stdout of each feeds stdin of the next. Results in order. */
+  pipe(commands: readonly Command[], options?: RunOptions): Promise<readonly RunResult[]>;
+  start(command: Command, options?: RunOptions): Session;
+  /** Absolute path of a program as PATH finds it. */
+  which(program: string): Promise<string | undefined>;
+  /** User and system CPU seconds of all children that have ended. */
+  childCpuSeconds(): number;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** The address after redirects. */
+  readonly url: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export interface Http {
+  /** GET, following redirects (never from https to http). Rejects on network trouble, not on a status. */
+  get(url: string, options?: { readonly from?: number; readonly stallMs?: number }): Promise<HttpResponse>;
+}
+
+export interface Clock {
+  now(): Date;
+  /** Milliseconds of a clock that never goes back. */
+  monotonic(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+export interface Progress {
+  readonly stage: string;
+  /** Units done, and all of them when known. */
+  readonly done: number;
+  readonly total?: number;
+  readonly unit: "files" | "bytes" | "cases";
+  /** What is being worked on right now. */
+  readonly item?: string;
+}
+
+/** Words for a person. The CLI decides what is shown, and how. */
+export interface Log {
+  /** A new stage of the run begins: `fetch`, `patch`, `config`, `kernel`, … */
+  stage(name: string, detail?: string): void;
+  info(text: string): void;
+  warn(text: string): void;
+  /** Only shown with --verbose. */
+  detail(text: string): void;
+  progress(progress: Progress): void;
+}
+
+/** The machine this process runs on. */
+export interface Host {
+  readonly cpus: number;
+  readonly isRoot: boolean;
+  /** uname -m as Node gives it, e.g. `x64`. */
+  readonly arch: string;
+  readonly kernelRelease: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
+export interface Ports {
+  readonly files: Files;
+  readonly processes: Processes;
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly host: Host;
+  /** Where the package's own data, patches and C sources are (the package root). */
+  readonly packageRoot: string;
+  /** $TARPIT_KIT_CACHE, else $XDG_CACHE_HOME/tarpit-kit, else ~/.cache/tarpit-kit. */
+  readonly cacheDir: string;
+}
