@@ -1,0 +1,141 @@
+/**
+ * What a check has to say: a code, how bad it is, and the facts. The words are in
+ * src/cli/render/findings.ts, and nowhere else.
+ */
+export type Severity = "error" | "warning" | "info" | "unchecked";
+
+/** Facts of each finding by its code. Adding a finding is adding a line here, one below and its words. */
+export interface FindingArguments {
+  "file.missing": { readonly file: string };
+  "file.unreadable": { readonly file: string; readonly reason: string };
+  "metadata.bad": { readonly file: string; readonly reason: string };
+  "sums.malformed": { readonly line: number; readonly text: string };
+  "sums.duplicate": { readonly file: string };
+  "sums.unlisted": { readonly file: string };
+  "sums.gone": { readonly file: string };
+  "sums.differs": { readonly file: string; readonly expected: string; readonly actual: string };
+  "extension.missing": {
+    readonly file: string;
+    readonly abi: string;
+    readonly arch: string;
+    readonly width: number;
+  };
+  "extension.foreign": { readonly file: string; readonly wanted: readonly string[] };
+  "extension.class": {
+    readonly file: string;
+    readonly expected: string;
+    readonly actual: string;
+    readonly arch: string;
+    readonly width: number;
+  };
+  "extension.stale": {
+    readonly file: string;
+    readonly than: string;
+    readonly arch: string;
+    readonly width: number;
+  };
+  "extension.unreadable": { readonly file: string; readonly reason: string };
+  "extension.no-target": { readonly file: string };
+  "extension.identity": {
+    readonly file: string;
+    readonly field: string;
+    readonly expected: string;
+    readonly actual: string;
+  };
+  "module.missing": { readonly where: string };
+  "module.class": { readonly file: string; readonly expected: string; readonly actual: string };
+  "module.unreadable": { readonly file: string; readonly reason: string };
+  "module.packed": { readonly file: string; readonly format: string };
+  "module.no-target": { readonly file: string };
+  "module.identity": {
+    readonly file: string;
+    readonly field: string;
+    readonly expected: string;
+    readonly actual: string;
+  };
+  "module.family": { readonly file: string; readonly expected: string; readonly actual: string };
+  "module.alias": { readonly file: string; readonly alias: string };
+  "module.license": { readonly file: string; readonly license: string };
+  "module.vermagic": { readonly file: string; readonly expected: string; readonly actual: string };
+  "module.vermagic-flags": {
+    readonly file: string;
+    readonly flag: string;
+    readonly symbol: string;
+    readonly has: boolean;
+  };
+  "kernel.class": { readonly file: string; readonly expected: string; readonly actual: string };
+  "kernel.release": { readonly file: string; readonly expected: string; readonly actual: string };
+  "kernel.no-banner": { readonly file: string };
+  "kernel.no-target": { readonly file: string; readonly symbol: string };
+  "kernel.other-build": { readonly file: string; readonly than: string };
+  "config.symbol": {
+    readonly symbol: string;
+    readonly value: string;
+    readonly wanted: string;
+    readonly why: ConfigReason;
+  };
+  "host.node": { readonly version: string; readonly wanted: string };
+  "host.disk": { readonly path: string; readonly freeMiB: number; readonly wantedMiB: number };
+  "host.memory": { readonly totalMiB: number; readonly wantedMiB: number };
+  "host.unchecked": { readonly what: string; readonly reason: string };
+}
+
+/** Why a configuration symbol has to be there. */
+export type ConfigReason = "target" | "target6" | "compat" | "legacy" | "modules";
+
+export type FindingCode = keyof FindingArguments;
+
+export type Finding = {
+  readonly [C in FindingCode]: {
+    readonly code: C;
+    readonly severity: Severity;
+    readonly args: FindingArguments[C];
+  };
+}[FindingCode];
+
+/** How bad each is. A switch in a command (--fail-on) may look at it; a check never chooses. */
+export const severities: Readonly<Record<FindingCode, Severity>> = {
+  "file.missing": "error",
+  "file.unreadable": "error",
+  "metadata.bad": "error",
+  "sums.malformed": "error",
+  "sums.duplicate": "error",
+  "sums.unlisted": "error",
+  "sums.gone": "error",
+  "sums.differs": "error",
+  "extension.missing": "error",
+  "extension.foreign": "warning",
+  "extension.class": "error",
+  "extension.stale": "error",
+  "extension.unreadable": "error",
+  "extension.no-target": "error",
+  "extension.identity": "error",
+  "module.missing": "error",
+  "module.class": "error",
+  "module.unreadable": "error",
+  "module.packed": "unchecked",
+  "module.no-target": "error",
+  "module.identity": "error",
+  "module.family": "error",
+  "module.alias": "error",
+  "module.license": "error",
+  "module.vermagic": "error",
+  "module.vermagic-flags": "error",
+  "kernel.class": "error",
+  "kernel.release": "error",
+  "kernel.no-banner": "unchecked",
+  "kernel.no-target": "error",
+  "kernel.other-build": "error",
+  "config.symbol": "error",
+  "host.node": "warning",
+  "host.disk": "warning",
+  "host.memory": "warning",
+  "host.unchecked": "unchecked",
+};
+
+/** Makes a finding; its severity is data. */
+export const finding = <C extends FindingCode>(code: C, args: FindingArguments[C]): Finding =>
+  ({ code, severity: severities[code], args }) as unknown as Finding;
+
+export const hasErrors = (findings: readonly Finding[]): boolean =>
+  findings.some((one) => one.severity === "error");
