@@ -23,6 +23,8 @@ export interface Files {
   readSlice(path: string, offset: number, length: number): Promise<Buffer>;
   /** Writes beside and renames, so a reader sees the old bytes or the new ones. Makes the directory. */
   write(path: string, data: string | Uint8Array, mode?: number): Promise<void>;
+  /** Adds chunks to the end of a file as they come; what came before a failure stays. Makes the directory. */
+  append(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
   mkdir(path: string, mode?: number): Promise<void>;
   /** Removes a file or a whole directory; nothing there is fine. */
   remove(path: string): Promise<void>;
@@ -68,8 +70,6 @@ export interface RunOptions {
   /** Bytes for standard input; default: empty. */
   readonly input?: string | Uint8Array;
   readonly timeoutMs?: number;
-  /** Lower scheduling priority; used for nothing a person waits for. */
-  readonly nice?: boolean;
 }
 
 export interface RunResult {
@@ -89,16 +89,31 @@ export interface Session {
   readonly finished: Promise<RunResult>;
 }
 
+/** Looks at bytes on their way from one program to the next; throws to stop them all. */
+export interface Gate {
+  push(chunk: Uint8Array): void;
+  end(): void;
+}
+
+export interface FanResult {
+  readonly sources: readonly RunResult[];
+  readonly sinks: readonly RunResult[];
+}
+
 export interface Processes {
   /** Never rejects for a program's own failure; rejects with Interrupted once the user has interrupted. */
   run(command: Command, options?: RunOptions): Promise<RunResult>;
   /** A shell-free pipeline: stdout of each feeds stdin of the next. Results in order. */
   pipe(commands: readonly Command[], options?: RunOptions): Promise<readonly RunResult[]>;
+  /**
+   * `sources` as a pipeline; what comes out passes `gate` and then goes into each of `sinks`. A chunk is
+   * handed on only after `gate.push` returned, the end only after `gate.end`. When the gate throws, every
+   * program is ended first and then this rejects with what it threw. A sink that fails ends the others.
+   */
+  fan(sources: readonly Command[], gate: Gate, sinks: readonly Command[]): Promise<FanResult>;
   start(command: Command, options?: RunOptions): Session;
   /** Absolute path of a program as PATH finds it. */
   which(program: string): Promise<string | undefined>;
-  /** User and system CPU seconds of all children that have ended. */
-  childCpuSeconds(): number;
 }
 
 export interface HttpResponse {
@@ -110,9 +125,18 @@ export interface HttpResponse {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
+export interface HttpOptions {
+  /** First byte wanted; the answer is 206 when the server could do that (RFC 9110 section 14). */
+  readonly from?: number;
+  /** Validator the first part came with: another content is sent whole (RFC 9110 section 13.1.5). */
+  readonly ifRange?: string;
+  /** Gives up when nothing came for so long. */
+  readonly stallMs?: number;
+}
+
 export interface Http {
   /** GET, following redirects (never from https to http). Rejects on network trouble, not on a status. */
-  get(url: string, options?: { readonly from?: number; readonly stallMs?: number }): Promise<HttpResponse>;
+  get(url: string, options?: HttpOptions): Promise<HttpResponse>;
 }
 
 export interface Clock {

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import type { Diagnostic } from "../core/build-log.ts";
+import type { Ports } from "../ports.ts";
+import { assembleArtifacts, type Artifacts } from "./build/artifacts.ts";
+import { buildKey, findFinished, rememberFinished } from "./build/key.ts";
+import { compileKernel } from "./build/kernel.ts";
+import { compileModule } from "./build/module.ts";
+import { openOutput } from "./build/output.ts";
+import { makePlan, type BuildPlan } from "./build/plan.ts";
+import { StageTimer } from "./build/stages.ts";
+import { preparedTree } from "./build/tree.ts";
+import type { ConfigRequest } from "./config.ts";
+
+export interface BuildRequest extends ConfigRequest {
+  readonly kernel?: string;
+  /** A tree of the user's own; read, never written. */
+  readonly tree?: string;
+  readonly series?: string;
+  readonly mirror?: string;
+  readonly insecureSkipVerify: boolean;
+  readonly userland?: "32" | "64" | "both";
+  readonly scope: "kernel" | "module";
+  /** Headers of an installed kernel: build only a module for it. */
+  readonly against?: string;
+  readonly out: string;
+  readonly jobs?: number;
+  readonly launcher?: string;
+  readonly packages: readonly ("deb" | "tar")[];
+  readonly install: boolean;
+}
+
+export interface BuildResult {
+  /** The artifact directory OUT/<kernelrelease>-<arch>. */
+  readonly dir: string;
+  readonly release: string;
+  readonly arch: string;
+  /** Nothing had changed since the last run, so nothing was done. */
+  readonly unchanged: boolean;
+  readonly compiled: number;
+  readonly warnings: readonly Diagnostic[];
+  readonly checked: number;
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+/**
+ * The main job: resolve -> fetch -> patch -> config -> compile -> extension -> verify -> package.
+ * Artifacts are assembled beside and renamed into place when everything has passed.
+ */
+export async function build(request: BuildRequest, ports: Ports): Promise<BuildResult> {
+  const timer = new StageTimer(ports);
+  const output = await openOutput(request.out, ports);
+  try {
+    const plan = await makePlan(request, timer, ports);
+    const key = await buildKey(plan, ports);
+    const finished = await findFinished(output.dir, key, ports);
+    if (finished) return unchanged(finished, plan);
+    const made = await compile(plan, timer, ports);
+    const artifacts = await assembleArtifacts(plan, made, output.dir, key, timer, ports);
+    await rememberFinished(output.dir, key, artifacts, ports);
+    return result(plan, artifacts, made.log, timer);
+  } finally {
+    await output.release();
+  }
+}
+
+async function compile(plan: BuildPlan, timer: StageTimer, ports: Ports) {
+  if (plan.against !== undefined) return compileModule(plan, undefined, timer, ports);
+  const tree = await timer.stage("patch", () => preparedTree(plan, ports), plan.series.name);
+  return plan.scope === "kernel"
+    ? compileKernel(plan, tree, timer, ports)
+    : compileModule(plan, tree, timer, ports);
+}
+
+function result(plan: BuildPlan, artifacts: Artifacts, log: Made["log"], timer: StageTimer): BuildResult {
+  return {
+    dir: artifacts.dir,
+    release: artifacts.release,
+    arch: plan.arch.name,
+    unchanged: false,
+    compiled: log.compiled,
+    warnings: log.diagnostics.filter((diagnostic) => diagnostic.severity === "warning"),
+    checked: artifacts.checked,
+    seconds: timer.seconds(),
+  };
+}
+
+type Made = Awaited<ReturnType<typeof compile>>;
+
+const unchanged = (finished: { dir: string; release: string }, plan: BuildPlan): BuildResult => ({
+  dir: join(finished.dir),
+  release: finished.release,
+  arch: plan.arch.name,
+  unchanged: true,
+  compiled: 0,
+  warnings: [],
+  checked: 0,
+  seconds: {},
+});

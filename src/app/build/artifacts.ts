@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import { environment, failure } from "../../core/errors.ts";
+import { makeArguments, cleanMakeEnvironment } from "../../core/make.ts";
+import type { Command, Ports } from "../../ports.ts";
+import { buildExtensions } from "../extension.ts";
+import { packageArtifacts } from "../package.ts";
+import { verifyArtifacts } from "../verify-artifacts.ts";
+import type { BuildKey } from "./key.ts";
+import type { Compiled } from "./kernel.ts";
+import { writeMetadata } from "./metadata.ts";
+import { ownCorner } from "./output.ts";
+import type { BuildPlan } from "./plan.ts";
+import { putInPlace } from "./place.ts";
+import type { StageTimer } from "./stages.ts";
+
+export interface Artifacts {
+  readonly dir: string;
+  readonly release: string;
+  /** Every file below dir, relative. */
+  readonly files: readonly string[];
+  /** Checks that verify made and passed. */
+  readonly checked: number;
+}
+
+/** Puts the artifact directory together beside its place, verifies it, and only then renames it. */
+export async function assembleArtifacts(
+  plan: BuildPlan,
+  made: Compiled,
+  out: string,
+  key: BuildKey,
+  timer: StageTimer,
+  ports: Ports,
+): Promise<Artifacts> {
+  const stage = await ports.files.makePrivateDirectory(join(ownCorner(out), "stage-"));
+  const name = `${made.release}-${plan.arch.name}`;
+  const dir = join(stage, name);
+  await ports.files.mkdir(dir, 0o755);
+  if (made.scope === "kernel") await timer.stage("artifacts", () => kernelFiles(plan, made, dir, ports));
+  else await ports.files.copy(made.module ?? "", join(dir, "xt_TARPIT.ko"));
+  await ports.files.copy(made.config, join(dir, "config"));
+  await ports.files.copy(made.logFile, join(dir, "build.log"));
+  const extensions = join(dir, "extensions");
+  await timer.stage("extension", () => buildExtensions(plan.abis, extensions, ports));
+  await writeMetadata(plan, made, key, dir, timer, ports);
+  if (plan.packages.length > 0) {
+    await timer.stage("package", () => packageArtifacts({ dir, kinds: plan.packages, arch: plan.arch, epoch: plan.make.epoch }, ports));
+  }
+  const files = await writeSums(dir, ports);
+  const checked = await timer.stage("verify", () => verified(dir, out, ports));
+  await putInPlace(dir, join(out, name), out, key, ports);
+  await ports.files.remove(stage);
+  return { dir: join(out, name), release: made.release, files, checked };
+}
+
+async function kernelFiles(plan: BuildPlan, made: Compiled, dir: string, ports: Ports): Promise<void> {
+  const copy = (from: string, to: string) => ports.files.copy(join(made.buildDir, from), join(dir, to));
+  await copy(plan.arch.bootImage, plan.arch.bootImageName);
+  await copy("vmlinux", "vmlinux");
+  await copy("System.map", "System.map");
+  const modules = join(made.buildDir, "modules-installed");
+  await ports.files.remove(modules);
+  if (made.configResult?.settings.get("MODULES") === "y") await installModules(made, modules, ports);
+  else await ports.files.mkdir(join(modules, "lib", "modules", made.release));
+  await archiveModules(modules, join(dir, "modules.tar.gz"), made.setup.epoch, ports);
+}
+
+async function installModules(made: Compiled, to: string, ports: Ports): Promise<void> {
+  const command: Command = {
+    program: "make",
+    args: [...makeArguments(made.setup), `INSTALL_MOD_PATH=${to}`, "INSTALL_MOD_STRIP=1", "modules_install"],
+    env: cleanMakeEnvironment,
+  };
+  const result = await ports.processes.run(command, { logFile: made.logFile });
+  if (result.code !== 0) {
+    throw failure("build.modules-install", {
+      what: "make modules_install failed",
+      where: made.logFile,
+      next: "the lines below are its own words",
+      evidence: result.stderr.trim().split("\n").slice(-10),
+    });
+  }
+  // Links into the source and build trees of this machine mean nothing on another.
+  for (const link of ["build", "source"]) await ports.files.remove(join(to, "lib/modules", made.release, link));
+}
+
+/** Sorted, owned by root, one timestamp: the same modules give the same bytes (gzip -n, tar(1) "Reproducibility"). */
+async function archiveModules(from: string, to: string, epoch: number, ports: Ports): Promise<void> {
+  const results = await ports.processes.pipe([
+    {
+      program: "tar",
+      args: ["-C", from, "--sort=name", "--owner=0", "--group=0", "--numeric-owner", `--mtime=@${epoch}`, "--format=gnu", "-cf", "-", "lib"],
+    },
+    { program: "gzip", args: ["-n", "-9"] },
+    { program: "dd", args: [`of=${to}`, "bs=1M", "status=none"] },
+  ]);
+  const failed = results.find((result) => result.code !== 0);
+  if (failed) {
+    throw environment("build.archive", {
+      what: "the modules could not be archived",
+      where: to,
+      next: "make room there and run this again",
+      evidence: [failed.stderr.trim()],
+    });
+  }
+}
+
+/** SHA256SUMS over every file but itself, in the form sha256sum -c reads. */
+async function writeSums(dir: string, ports: Ports): Promise<string[]> {
+  const files = (await filesBelow(dir, "", ports)).filter((name) => name !== "SHA256SUMS");
+  const lines = [];
+  for (const name of files) lines.push(`${await ports.files.sha256(join(dir, name))}  ${name}\n`);
+  await ports.files.write(join(dir, "SHA256SUMS"), lines.join(""), 0o644);
+  return [...files, "SHA256SUMS"];
+}
+
+async function filesBelow(dir: string, prefix: string, ports: Ports): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await ports.files.list(join(dir, prefix))) {
+    const path = join(prefix, name);
+    const info = await ports.files.stat(join(dir, path));
+    if (info?.kind === "directory") found.push(...(await filesBelow(dir, path, ports)));
+    else found.push(path);
+  }
+  return found;
+}
+
+/** A build whose artifacts do not pass is a failed build: what was there before stays, the new is kept aside. */
+async function verified(dir: string, out: string, ports: Ports): Promise<number> {
+  const report = await verifyArtifacts({ dir }, ports);
+  if (report.ok) return report.checked.length;
+  const aside = join(ownCorner(out), "failed");
+  await ports.files.remove(aside);
+  await ports.files.rename(dir, aside);
+  throw failure("build.verify", {
+    what: "the artifacts do not pass verification",
+    where: aside,
+    next: `look closer with: tarpit-kit verify --artifacts ${aside}`,
+    data: { findings: report.findings },
+    evidence: report.findings.filter((f) => f.severity === "error").map((f) => JSON.stringify(f)),
+  });
+}

@@ -1,0 +1,34 @@
+import { join, resolve } from "node:path";
+import type { Arch } from "../../core/arch.ts";
+import { badInput } from "../../core/errors.ts";
+import { type KernelVersion, parseKernelRelease } from "../../core/kernel-version.ts";
+import type { Ports } from "../../ports.ts";
+
+/** Headers of an installed kernel, as a module build needs them. */
+export interface Headers {
+  readonly dir: string;
+  /** UTS_RELEASE of that kernel: what the vermagic must begin with. */
+  readonly release: string;
+  readonly version: KernelVersion;
+  readonly configText: string;
+}
+
+/**
+ * Reads what DIR says of its kernel (include/config/kernel.release and .config, which
+ * kbuild leaves there: Documentation/kbuild/modules.rst section 2).
+ */
+export async function headersOf(path: string, arch: Arch, ports: Ports): Promise<Headers> {
+  const dir = resolve(ports.host.cwd, path);
+  const read = (name: string) => ports.files.readText(join(dir, name)).catch(() => undefined);
+  const release = (await read("include/config/kernel.release"))?.trim();
+  const configText = (await read(".config")) ?? (await read("include/config/auto.conf"));
+  const version = release === undefined ? undefined : parseKernelRelease(release);
+  if (release === undefined || configText === undefined || !version) {
+    throw badInput("build.against", {
+      what: `${dir} holds no prepared kernel headers`,
+      where: join(dir, "include/config/kernel.release"),
+      next: `give /lib/modules/RELEASE/build or /usr/src/linux-headers-RELEASE of the target kernel (${arch.name})`,
+    });
+  }
+  return { dir, release, version, configText };
+}

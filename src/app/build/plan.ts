@@ -1,0 +1,121 @@
+import { join, resolve } from "node:path";
+import { type Abi, type Arch, chooseAbis } from "../../core/arch.ts";
+import { badInput } from "../../core/errors.ts";
+import { type KernelVersion } from "../../core/kernel-version.ts";
+import { compilerOf, type MakeSetup } from "../../core/make.ts";
+import type { Ports } from "../../ports.ts";
+import type { BuildRequest } from "../build.ts";
+import { planConfig, type ConfigPlan } from "../config.ts";
+import { loadArch } from "../data.ts";
+import { ensureTools } from "../doctor.ts";
+import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
+import { loadSeries, type LoadedSeries } from "../patch.ts";
+import { headersOf, type Headers } from "./headers.ts";
+import type { StageTimer } from "./stages.ts";
+
+/** Everything that was chosen before the first file is written. */
+export interface BuildPlan {
+  readonly arch: Arch;
+  readonly abis: readonly Abi[];
+  readonly scope: "kernel" | "module";
+  readonly against: Headers | undefined;
+  readonly source: FetchResult | undefined;
+  readonly version: KernelVersion;
+  readonly series: LoadedSeries;
+  readonly config: ConfigPlan;
+  readonly packages: readonly ("deb" | "tar")[];
+  /** `gcc --version`, first line. */
+  readonly compiler: string;
+  readonly toolVersion: string;
+  readonly make: Omit<MakeSetup, "tree" | "buildDir">;
+}
+
+export async function makePlan(request: BuildRequest, timer: StageTimer, ports: Ports): Promise<BuildPlan> {
+  const arch = await loadArch(request.arch, ports);
+  const abis = chooseAbis(arch, request.userland);
+  const scope = request.against === undefined ? request.scope : "module";
+  await timer.stage("tools", () => ensureTools(needs(request), arch, abis, ports, request));
+  const config = await planConfig(request, arch, ports);
+  const against = request.against === undefined ? undefined : await headersOf(request.against, arch, ports);
+  const spec = request.tree ?? request.kernel;
+  refuseBoth(request);
+  const source = against
+    ? undefined
+    : await timer.stage("fetch", () => bring(spec, request, ports), spec);
+  const version = against?.version ?? (source as FetchResult).version;
+  const series = await loadSeries(ports, request.series, version);
+  const make = makeSetup(request, arch, ports);
+  return {
+    arch,
+    abis,
+    scope,
+    against,
+    source,
+    version,
+    series,
+    config,
+    packages: request.packages,
+    compiler: await compilerVersion(make, ports),
+    toolVersion: await toolVersion(ports),
+    make,
+  };
+}
+
+/** The kinds of tool this build will call. */
+function needs(request: BuildRequest) {
+  const kernel = request.scope === "kernel" && request.against === undefined;
+  return [
+    ...(request.against === undefined ? (["fetch"] as const) : []),
+    ...(kernel ? (["kernel"] as const) : (["module"] as const)),
+    "extension" as const,
+    ...(request.packages.includes("deb") ? (["package"] as const) : []),
+    ...(request.launcher === undefined ? [] : (["launcher"] as const)),
+  ];
+}
+
+function refuseBoth(request: BuildRequest): void {
+  if (request.tree === undefined || request.kernel === undefined) return;
+  throw badInput("build.source", {
+    what: "--tree and --kernel both name the source",
+    where: `--tree ${request.tree} --kernel ${request.kernel}`,
+    next: "give one of them",
+  });
+}
+
+async function bring(spec: string | undefined, request: BuildRequest, ports: Ports): Promise<FetchResult> {
+  const chosen =
+    request.tree === undefined ? (spec ?? (await defaultSpec(ports))) : resolve(ports.host.cwd, request.tree);
+  return fetchSource(
+    {
+      spec: chosen,
+      insecureSkipVerify: request.insecureSkipVerify,
+      ...(request.mirror === undefined ? {} : { mirror: request.mirror }),
+    },
+    ports,
+  );
+}
+
+/** Stands for "now" in what is built, so that the same inputs give the same bytes: 2020-01-01 unless SOURCE_DATE_EPOCH says otherwise. */
+const defaultEpoch = 1_577_836_800;
+
+function makeSetup(request: BuildRequest, arch: Arch, ports: Ports): Omit<MakeSetup, "tree" | "buildDir"> {
+  const epoch = Number(ports.host.env["SOURCE_DATE_EPOCH"] ?? defaultEpoch);
+  return {
+    arch,
+    jobs: request.jobs ?? ports.host.cpus,
+    epoch: Number.isSafeInteger(epoch) && epoch >= 0 ? epoch : defaultEpoch,
+    ...(request.crossCompile === undefined ? {} : { crossCompile: request.crossCompile }),
+    ...(request.cc === undefined ? {} : { cc: request.cc }),
+    ...(request.launcher === undefined ? {} : { launcher: request.launcher }),
+  };
+}
+
+async function compilerVersion(make: Omit<MakeSetup, "tree" | "buildDir">, ports: Ports): Promise<string> {
+  const result = await ports.processes.run({ program: compilerOf(make), args: ["--version"] });
+  return result.stdout.split("\n")[0] ?? "";
+}
+
+async function toolVersion(ports: Ports): Promise<string> {
+  const text = await ports.files.readText(join(ports.packageRoot, "package.json"));
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { environment } from "../../core/errors.ts";
+import { cleanMakeEnvironment, makeArguments } from "../../core/make.ts";
+import type { Command, Ports } from "../../ports.ts";
+import { patchTree } from "../patch.ts";
+import type { BuildPlan } from "./plan.ts";
+
+export const shortHash = (...parts: readonly string[]): string =>
+  createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16);
+
+/**
+ * The patched tree for this source and series, from the cache or made now. The
+ * source itself is never written: an unpacked source in the cache is copied as hard
+ * links (the patch engine writes beside and renames, so no shared inode is written
+ * through), a tree of the user's is copied whole.
+ */
+export async function preparedTree(plan: BuildPlan, ports: Ports): Promise<string> {
+  const source = plan.source;
+  if (!source) throw new Error("a build against headers has no tree");
+  const home = join(ports.cacheDir, "trees", shortHash(source.id, plan.series.sha256));
+  const tree = join(home, "linux");
+  const lock = await ports.files.lock(`${home}.lock`).catch((error: NodeJS.ErrnoException) => {
+    throw locked(error, tree);
+  });
+  try {
+    if (await ports.files.stat(tree)) return tree;
+    await ports.files.remove(home);
+    const draft = `${home}.draft`;
+    await ports.files.remove(draft);
+    await ports.files.mkdir(draft);
+    await copyTree(source.path, join(draft, "linux"), source.trust.how === "user", ports);
+    await cleanTree(join(draft, "linux"), plan, ports);
+    await patchTree(
+      { tree: join(draft, "linux"), series: plan.series.path, check: false, reverse: false, fuzz: 0 },
+      ports,
+    );
+    await ports.files.rename(draft, home);
+    return tree;
+  } finally {
+    await lock.release();
+  }
+}
+
+async function copyTree(from: string, to: string, whole: boolean, ports: Ports): Promise<void> {
+  const copy = (args: readonly string[]): Command => ({ program: "cp", args: [...args, "--", from, to] });
+  const links = whole ? undefined : await ports.processes.run(copy(["-al"]));
+  if (links?.code === 0) return;
+  await ports.files.remove(to);
+  const result = await ports.processes.run(copy(["-a", "--reflink=auto"]));
+  if (result.code === 0) return;
+  throw environment("build.copy", {
+    what: "the source tree could not be copied into the cache",
+    where: to,
+    next: "make room there, or put the cache elsewhere with TARPIT_KIT_CACHE",
+    evidence: result.stderr.trim().split("\n").slice(0, 3),
+  });
+}
+
+/** kbuild refuses O= on a tree that was built in (Makefile, outputmakefile); our copy is cleaned, the user's is left. */
+async function cleanTree(tree: string, plan: BuildPlan, ports: Ports): Promise<void> {
+  await ports.files.remove(join(tree, ".git"));
+  const dirty = await Promise.all(
+    [".config", "include/config", `arch/${plan.arch.srcArch}/include/generated`].map((name) =>
+      ports.files.stat(join(tree, name)),
+    ),
+  );
+  if (dirty.every((info) => info === undefined)) return;
+  await ports.processes.run({
+    program: "make",
+    args: [...makeArguments({ ...plan.make, tree }), "mrproper"],
+    env: cleanMakeEnvironment,
+  });
+}
+
+function locked(error: NodeJS.ErrnoException, tree: string): Error {
+  if (error.code !== "EEXIST") return error;
+  return environment("build.tree-locked", {
+    what: "another run is preparing the same source tree",
+    where: `${tree} (${error.message})`,
+    next: "run this again when it has ended",
+  });
+}

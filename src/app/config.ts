@@ -1,0 +1,145 @@
+import { basename, join, resolve } from "node:path";
+import type { Arch } from "../core/arch.ts";
+import { failure } from "../core/errors.ts";
+import { assertSettings, type Dropped } from "../core/kconfig/assert.ts";
+import {
+  lastWins,
+  mergeInto,
+  parseDotconfig,
+  renderFragment,
+  type Request,
+  type Settings,
+} from "../core/kconfig/dotconfig.ts";
+import { cleanMakeEnvironment, makeArguments, type MakeSetup } from "../core/make.ts";
+import type { Ports, RunResult } from "../ports.ts";
+import { baseText, isTarget, targetName } from "./config/base.ts";
+import { whyDropped } from "./config/explain.ts";
+import { gatherRequests, softened } from "./config/requests.ts";
+import { loadArch, loadProfile, type Profile } from "./data.ts";
+import { requireTools } from "./doctor.ts";
+import { requireKernelTree } from "./tree.ts";
+
+export interface ConfigRequest {
+  readonly arch: string;
+  readonly profile?: string;
+  /** allnoconfig, tinyconfig, defconfig, NAME_defconfig, running, or a .config file. */
+  readonly base?: string;
+  /** Names in kernel-configs/ or paths. */
+  readonly fragments: readonly string[];
+  /** SYMBOL=VALUE */
+  readonly set: readonly string[];
+  readonly crossCompile?: string;
+  readonly cc?: string;
+}
+
+export interface ConfigResult {
+  readonly path: string;
+  readonly base: string;
+  readonly profile: string | undefined;
+  /** Every symbol that was asked for and is in the result. */
+  readonly asserted: number;
+  /** Asked as a module, built in. */
+  readonly raised: readonly Dropped[];
+  readonly settings: Settings;
+}
+
+/** What a configuration is made from, chosen but not yet made. */
+export interface ConfigPlan {
+  readonly base: string;
+  readonly profile: Profile | undefined;
+  readonly requests: readonly Request[];
+}
+
+/** `tarpit-kit config TREE`: a .config in the tree itself; the one there is kept as .config.old. */
+export async function configTree(tree: string, request: ConfigRequest, ports: Ports): Promise<ConfigResult> {
+  const arch = await loadArch(request.arch, ports);
+  const path = resolve(ports.host.cwd, tree);
+  await requireKernelTree(path, ports);
+  await requireTools(["config"], arch, [], ports, request);
+  const plan = await planConfig(request, arch, ports);
+  const setup: MakeSetup = { ...compilerChoice(request), tree: path, arch, jobs: ports.host.cpus, epoch: 0 };
+  const scratch = await ports.files.makePrivateDirectory(join(ports.cacheDir, "tmp", "config-"));
+  try {
+    const made = await makeConfig(plan, setup, join(scratch, ".config"), ports);
+    const target = join(path, ".config");
+    if (await ports.files.stat(target)) await ports.files.copy(target, `${target}.old`);
+    await ports.files.write(target, await ports.files.readText(made.path), 0o644);
+    return { ...made, path: target };
+  } finally {
+    await ports.files.remove(scratch);
+  }
+}
+
+const compilerChoice = (request: ConfigRequest): Pick<MakeSetup, "crossCompile" | "cc"> => ({
+  ...(request.crossCompile === undefined ? {} : { crossCompile: request.crossCompile }),
+  ...(request.cc === undefined ? {} : { cc: request.cc }),
+});
+
+/** Without --base the profile's own base and fragments; with --base alone, only what TARPIT needs goes on top. */
+export async function planConfig(request: ConfigRequest, arch: Arch, ports: Ports): Promise<ConfigPlan> {
+  const name = request.profile ?? (request.base === undefined ? arch.defaultProfile : undefined);
+  const profile = name === undefined ? undefined : await loadProfile(name, arch, ports);
+  const fragments = [...(profile?.fragments ?? []), ...request.fragments];
+  const requests = await gatherRequests(fragments, request.set, ports);
+  return { base: request.base ?? profile?.base ?? "defconfig", profile, requests };
+}
+
+/** Makes the configuration at `path` (KCONFIG_CONFIG) and asserts every request. */
+export async function makeConfig(
+  plan: ConfigPlan,
+  setup: MakeSetup,
+  path: string,
+  ports: Ports,
+  logFile?: string,
+): Promise<ConfigResult> {
+  const kconfig = (target: string, extra: Readonly<Record<string, string>> = {}): Promise<RunResult> =>
+    runKconfig(target, { KCONFIG_CONFIG: path, ...extra }, setup, ports, logFile);
+  const wanted = await applyBase(plan, path, kconfig, setup, ports);
+  const settings = parseDotconfig(await ports.files.readText(path));
+  const { dropped, raised } = assertSettings(wanted.values(), settings);
+  if (dropped.length > 0) throw await whyDropped(dropped, settings, setup, ports);
+  return { path, base: plan.base, profile: plan.profile?.name, asserted: wanted.size, raised, settings };
+}
+
+type Kconfig = (target: string, extra?: Readonly<Record<string, string>>) => Promise<RunResult>;
+
+/** Base plus requests through kconfig; gives back the requests as they were finally put. */
+async function applyBase(plan: ConfigPlan, path: string, kconfig: Kconfig, setup: MakeSetup, ports: Ports) {
+  if (plan.base === "allnoconfig") {
+    const wanted = lastWins(await softened(plan.requests, new Map(), ports));
+    const fragment = join(path, "..", "allno.fragment");
+    await ports.files.write(fragment, renderFragment(wanted.values()));
+    await kconfig("allnoconfig", { KCONFIG_ALLCONFIG: fragment });
+    return wanted;
+  }
+  if (isTarget(plan.base)) await kconfig(targetName(plan.base));
+  else await ports.files.write(path, await baseText(plan.base, ports), 0o644);
+  const before = await ports.files.readText(path);
+  const wanted = lastWins(await softened(plan.requests, parseDotconfig(before), ports));
+  await ports.files.write(path, mergeInto(before, wanted), 0o644);
+  await kconfig("olddefconfig");
+  void setup;
+  return wanted;
+}
+
+async function runKconfig(
+  target: string,
+  env: Readonly<Record<string, string>>,
+  setup: MakeSetup,
+  ports: Ports,
+  logFile: string | undefined,
+): Promise<RunResult> {
+  const command = {
+    program: "make",
+    args: [...makeArguments(setup), target],
+    env: { ...cleanMakeEnvironment, ...env },
+  };
+  const result = await ports.processes.run(command, logFile === undefined ? {} : { logFile });
+  if (result.code === 0) return result;
+  throw failure("config.kconfig", {
+    what: `make ${target} failed in ${basename(setup.tree)}`,
+    where: setup.tree,
+    next: "the lines below are what kconfig said; a wrong base or a missing compiler is the usual cause",
+    evidence: `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-15),
+  });
+}

@@ -1,0 +1,30 @@
+import { environment, type TarpitError } from "../../core/errors.ts";
+import type { Style } from "./style.ts";
+
+/** One message: what, where, the evidence, and what to do next. */
+export function describeError(error: TarpitError, style: Style): string {
+  const { what, where, next, evidence } = error.trouble;
+  const lines = [`${style.red("error:")} ${style.bold(what)}`];
+  if (where) lines.push(`  where: ${where}`);
+  if (evidence && evidence.length > 0) lines.push(...evidence.map((line) => `  | ${line}`));
+  if (next) lines.push(`  next:  ${next}`);
+  return `${lines.join("\n")}\n`;
+}
+
+const system: Readonly<Record<string, readonly [what: string, next: string]>> = {
+  ENOSPC: ["the disk is full", "make room there, then run the same command again"],
+  EDQUOT: ["the disk quota is used up", "make room there, then run the same command again"],
+  EACCES: ["permission denied", "give a path you may use, or change its permissions"],
+  EPERM: ["operation not permitted", "give a path you may use, or change its permissions"],
+  EROFS: ["the file system is read-only", "give a path on another file system"],
+  EMFILE: ["too many open files", "raise the limit (ulimit -n) and run the same command again"],
+};
+
+/** What the operating system refused, as an error a person can act on; undefined for a bug of ours. */
+export function systemTrouble(thrown: unknown): TarpitError | undefined {
+  const { code, path, syscall } = thrown as { code?: string; path?: string; syscall?: string };
+  const words = system[code ?? ""];
+  if (!words) return undefined;
+  const where = [path, syscall && `(${syscall}: ${code})`].filter(Boolean).join(" ");
+  return environment(`system.${code}`, { what: words[0], where, next: words[1] });
+}

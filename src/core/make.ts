@@ -1,0 +1,74 @@
+import type { Arch } from "./arch.ts";
+
+/** Everything that decides how make is called on a kernel tree, for every target alike. */
+export interface MakeSetup {
+  readonly tree: string;
+  /** O=; absent for work in the tree itself. */
+  readonly buildDir?: string;
+  readonly arch: Arch;
+  /** --cross-compile; the arch's own prefix without it. */
+  readonly crossCompile?: string;
+  /** --cc; CROSS_COMPILE's gcc without it. */
+  readonly cc?: string;
+  /** ccache, distcc, … put before the compiler. */
+  readonly launcher?: string;
+  readonly jobs: number;
+  /** Seconds since 1970 that stand for "now" in everything built. */
+  readonly epoch: number;
+}
+
+export const compilerOf = (setup: Pick<MakeSetup, "arch" | "crossCompile" | "cc">): string =>
+  setup.cc ?? `${setup.crossCompile ?? setup.arch.crossPrefix}gcc`;
+
+/**
+ * Arguments common to all calls. The timestamp, user, host and version lines are what
+ * Documentation/kbuild/reproducible-builds.rst asks for; -ffile-prefix-map takes our
+ * directories out of the objects.
+ */
+export function makeArguments(setup: MakeSetup): readonly string[] {
+  const compiler = compilerOf(setup);
+  const prefix = setup.crossCompile ?? setup.arch.crossPrefix;
+  const launch = (program: string): string => (setup.launcher ? `${setup.launcher} ${program}` : program);
+  return [
+    "-C",
+    setup.tree,
+    ...(setup.buildDir === undefined ? [] : [`O=${setup.buildDir}`]),
+    `ARCH=${setup.arch.makeArch}`,
+    `CROSS_COMPILE=${prefix}`,
+    `CC=${launch(compiler)}`,
+    ...(setup.launcher ? [`HOSTCC=${launch("gcc")}`] : []),
+    "LOCALVERSION=",
+    `KBUILD_BUILD_TIMESTAMP=@${setup.epoch}`,
+    "KBUILD_BUILD_USER=tarpit-kit",
+    "KBUILD_BUILD_HOST=tarpit-kit",
+    "KBUILD_BUILD_VERSION=1",
+    ...prefixMap(setup),
+  ];
+}
+
+function prefixMap(setup: MakeSetup): readonly string[] {
+  if (setup.buildDir === undefined) return [];
+  return [`KCFLAGS=-ffile-prefix-map=${setup.buildDir}=. -ffile-prefix-map=${setup.tree}=src`];
+}
+
+/** Variables of the caller's environment that would change what make builds: taken out of it. */
+export const cleanMakeEnvironment: Readonly<Record<string, string | undefined>> = {
+  ARCH: undefined,
+  CROSS_COMPILE: undefined,
+  CC: undefined,
+  LD: undefined,
+  CFLAGS: undefined,
+  KCFLAGS: undefined,
+  KBUILD_OUTPUT: undefined,
+  KCONFIG_CONFIG: undefined,
+  KCONFIG_ALLCONFIG: undefined,
+  KERNELVERSION: undefined,
+  KERNELRELEASE: undefined,
+  MAKEFLAGS: undefined,
+  MAKELEVEL: undefined,
+  MFLAGS: undefined,
+  INSTALL_MOD_PATH: undefined,
+  W: undefined,
+  V: undefined,
+  LC_ALL: "C",
+};

@@ -1,0 +1,27 @@
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Log, Ports } from "../ports.ts";
+import { systemClock } from "./clock.ts";
+import { createFiles } from "./files.ts";
+import { cacheDirectory, thisHost } from "./host.ts";
+import { createHttp } from "./http.ts";
+import { NodeProcesses } from "./processes.ts";
+
+/** dist/infra/world.js and src/infra/world.ts are both two levels below the package. */
+const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+export function realWorld(log: Log): { readonly ports: Ports; interrupt(): Promise<void> } {
+  const processes = new NodeProcesses();
+  const host = thisHost();
+  const ports: Ports = {
+    files: createFiles(),
+    processes,
+    http: createHttp(),
+    clock: systemClock,
+    log,
+    host,
+    packageRoot,
+    cacheDir: cacheDirectory(host.env),
+  };
+  return { ports, interrupt: () => processes.interrupt() };
+}

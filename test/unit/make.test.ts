@@ -1,0 +1,26 @@
+import { describe, expect, test } from "vitest";
+import type { Arch } from "../../src/core/arch.ts";
+import { compilerOf, makeArguments } from "../../src/core/make.ts";
+
+const arch = { makeArch: "sparc64", crossPrefix: "sparc64-linux-gnu-" } as Arch;
+const setup = { tree: "/t", buildDir: "/b", arch, jobs: 2, epoch: 5 };
+
+describe("make arguments", () => {
+  test("arch, cross prefix, compiler and what makes the bytes repeatable", () => {
+    const args = makeArguments(setup);
+    expect(args.slice(0, 3)).toEqual(["-C", "/t", "O=/b"]);
+    expect(args).toContain("ARCH=sparc64");
+    expect(args).toContain("CROSS_COMPILE=sparc64-linux-gnu-");
+    expect(args).toContain("CC=sparc64-linux-gnu-gcc");
+    expect(args).toContain("KBUILD_BUILD_TIMESTAMP=@5");
+  });
+  test("a launcher goes before the target's compiler and the host's", () => {
+    const args = makeArguments({ ...setup, launcher: "ccache" });
+    expect(args).toContain("CC=ccache sparc64-linux-gnu-gcc");
+    expect(args).toContain("HOSTCC=ccache gcc");
+  });
+  test("--cc wins over --cross-compile, and that over the arch", () => {
+    expect(compilerOf({ arch, crossCompile: "x-" })).toBe("x-gcc");
+    expect(compilerOf({ arch, crossCompile: "x-", cc: "gcc-11" })).toBe("gcc-11");
+  });
+});
