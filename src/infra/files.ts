@@ -1,0 +1,153 @@
+import { createHash } from "node:crypto";
+import { constants, createReadStream, type Stats } from "node:fs";
+import * as fs from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { FileInfo, Files } from "../ports.ts";
+import { takeLock } from "./file-lock.ts";
+import { appendChunks } from "./streams.ts";
+
+/** Permission bits of a new file before the umask takes its share. */
+const plainMode = 0o666;
+
+let serial = 0;
+
+/** A name beside `path` that nobody else uses; the dot keeps it out of globs and kbuild. */
+const beside = (path: string): string => {
+  serial += 1;
+  return join(dirname(path), `.${basename(path).slice(0, 200)}.${process.pid}-${serial}.tmp`);
+};
+
+const isMissing = (error: unknown): boolean =>
+  ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
+
+const lstat = async (path: string): Promise<Stats | undefined> => {
+  try {
+    return await fs.lstat(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+};
+
+/** After a rename only the directory knows the new name; a crash must not forget it. */
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await fs.open(path, "r").catch(() => undefined);
+  if (!handle) return;
+  // EINVAL on file systems that cannot sync a directory.
+  await handle.sync().catch(() => undefined);
+  await handle.close();
+}
+
+/** Fills a temporary file beside `path` and renames it there; on failure it is gone again. */
+async function replace(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = beside(path);
+  try {
+    await fill(temporary);
+    await fs.rename(temporary, path);
+  } catch (error) {
+    await fs.rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+async function write(path: string, data: string | Uint8Array, mode?: number): Promise<void> {
+  await fs.mkdir(dirname(path), { recursive: true });
+  const old = mode === undefined ? await lstat(path) : undefined;
+  const wanted = mode ?? (old?.isFile() ? old.mode & 0o7777 : undefined);
+  await replace(path, async (temporary) => {
+    const handle = await fs.open(temporary, "wx", wanted === undefined ? plainMode : 0o600);
+    try {
+      await handle.writeFile(data);
+      if (wanted !== undefined) await handle.chmod(wanted);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+async function readSlice(path: string, offset: number, length: number): Promise<Buffer> {
+  const handle = await fs.open(path, "r");
+  try {
+    const { size } = await handle.stat();
+    const slice = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
+    let done = 0;
+    while (done < slice.length) {
+      const { bytesRead } = await handle.read(slice, done, slice.length - done, offset + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return slice.subarray(0, done);
+  } finally {
+    await handle.close();
+  }
+}
+
+function kindOf(stats: Stats): FileInfo["kind"] {
+  if (stats.isFile()) return "file";
+  if (stats.isDirectory()) return "directory";
+  return stats.isSymbolicLink() ? "symlink" : "other";
+}
+
+async function stat(path: string): Promise<FileInfo | undefined> {
+  const stats = await lstat(path);
+  if (!stats) return undefined;
+  return {
+    kind: kindOf(stats),
+    size: stats.size,
+    mode: stats.mode & 0o7777,
+    mtimeMs: stats.mtimeMs,
+    links: stats.nlink,
+    id: `${stats.dev}:${stats.ino}`,
+  };
+}
+
+async function list(path: string): Promise<readonly string[]> {
+  try {
+    return (await fs.readdir(path)).toSorted();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }))
+    hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await fs.mkdir(dirname(to), { recursive: true });
+  await replace(to, (temporary) =>
+    fs.copyFile(from, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE),
+  );
+}
+
+/** The Files port on node:fs. */
+export const createFiles = (): Files => ({
+  readText: (path) => fs.readFile(path, "utf8"),
+  readBytes: (path) => fs.readFile(path),
+  readSlice,
+  write,
+  append: appendChunks,
+  mkdir: async (path, mode) => {
+    await fs.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+  },
+  remove: (path) => fs.rm(path, { recursive: true, force: true }),
+  rename: (from, to) => fs.rename(from, to),
+  copy,
+  stat,
+  list,
+  realpath: (path) => fs.realpath(path),
+  readlink: (path) => fs.readlink(path),
+  symlink: (target, path) => fs.symlink(target, path),
+  makePrivateDirectory: async (prefix) => {
+    await fs.mkdir(dirname(prefix), { recursive: true });
+    return fs.mkdtemp(prefix);
+  },
+  sha256,
+  lock: takeLock,
+});
