@@ -1,3 +1,7 @@
+import type { Command } from "./core/command.ts";
+
+export type { Command } from "./core/command.ts";
+
 /**
  * Everything the use cases need from the outside world. src/infra implements
  * it for real, tests implement it in memory; only src/bin.ts joins the two.
@@ -50,14 +54,6 @@ export interface Files {
 
 export interface Lock {
   release(): Promise<void>;
-}
-
-export interface Command {
-  readonly program: string;
-  readonly args: readonly string[];
-  readonly cwd?: string;
-  /** Added to the environment of this process; undefined removes a variable. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface RunOptions {

@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { Interrupted, TarpitError } from "../core/errors.ts";
-import { type Globals, makeProgram, type Outcome, type Work } from "./program.ts";
+import type { Globals, Outcome, Work } from "./command.ts";
+import { makeProgram } from "./program.ts";
 import { describeError, systemTrouble } from "./render/errors.ts";
 import { TerminalLog } from "./render/log.ts";
 import { makeStyle } from "./render/style.ts";
@@ -31,7 +32,12 @@ export async function main(argv: readonly string[], openWorld: OpenWorld): Promi
   }
 }
 
-async function runCommand(command: string, globals: Globals, work: Work, openWorld: OpenWorld): Promise<number> {
+async function runCommand(
+  command: string,
+  globals: Globals,
+  work: Work,
+  openWorld: OpenWorld,
+): Promise<number> {
   const style = makeStyle(process.stderr, process.env, globals.color);
   const log = new TerminalLog(process.stderr, style, globals);
   const world = await openWorld(log);
@@ -54,14 +60,21 @@ function show(command: string, globals: Globals, outcome: Outcome): void {
     write({ version: 1, command, ok: outcome.ok, ...outcome.json });
     return;
   }
-  if (outcome.human && !globals.quiet) process.stderr.write(outcome.human(makeStyle(process.stderr, process.env, globals.color)));
+  if (outcome.human && !globals.quiet)
+    process.stderr.write(outcome.human(makeStyle(process.stderr, process.env, globals.color)));
   if (outcome.stdout !== undefined) process.stdout.write(outcome.stdout);
-  else if (outcome.table) process.stdout.write(outcome.table(makeStyle(process.stdout, process.env, globals.color)));
+  else if (outcome.table)
+    process.stdout.write(outcome.table(makeStyle(process.stdout, process.env, globals.color)));
 }
 
 const write = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
 
-function report(command: string, globals: Globals, thrown: unknown, style: ReturnType<typeof makeStyle>): number {
+function report(
+  command: string,
+  globals: Globals,
+  thrown: unknown,
+  style: ReturnType<typeof makeStyle>,
+): number {
   if (thrown instanceof Interrupted) {
     process.stderr.write("interrupted; run the same command again to go on where it stopped\n");
     if (globals.json) write({ version: 1, command, ok: false, error: { code: "interrupted" } });
@@ -70,13 +83,16 @@ function report(command: string, globals: Globals, thrown: unknown, style: Retur
   const error = thrown instanceof TarpitError ? thrown : systemTrouble(thrown);
   if (!error) return bug(thrown, globals, command);
   process.stderr.write(describeError(error, style));
-  if (globals.json) write({ version: 1, command, ok: false, error: { code: error.code, ...error.trouble } });
+  if (globals.json)
+    write({ version: 1, command, ok: false, error: { code: error.code, ...error.trouble } });
   return error.exit;
 }
 
 function bug(thrown: unknown, globals: Globals, command: string): number {
   const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-  process.stderr.write(`this is a bug in tarpit-kit; please report it with these lines:\n${text}\n`);
+  process.stderr.write(
+    `this is a bug in tarpit-kit; please report it with these lines:\n${text}\n`,
+  );
   if (globals.json) write({ version: 1, command, ok: false, error: { code: "bug", what: text } });
   return exitCodes.bug;
 }

@@ -1,8 +1,17 @@
 import { Option } from "commander";
 import type { BuildRequest } from "../../app/build.ts";
-import { type Define, globalsOf } from "../program.ts";
+import { type Define, globalsOf } from "../command.ts";
 import { describeBuild } from "../render/build.ts";
-import { archOption, compilerOptions, configOptions, example, fetchOptions, listOf, present, wholeNumber } from "./options.ts";
+import {
+  archOption,
+  compilerOptions,
+  configOptions,
+  example,
+  fetchOptions,
+  listOf,
+  present,
+  wholeNumber,
+} from "./options.ts";
 
 interface Options extends Omit<BuildRequest, "fragments" | "packages"> {
   fragment: string[];
@@ -13,7 +22,9 @@ export const defineBuild: Define = (program, run) => {
   const command = program
     .command("build")
     .addOption(archOption().makeOptionMandatory())
-    .description("fetch, patch, configure, compile, build the extension, verify; prints the artifact directory")
+    .description(
+      "fetch, patch, configure, compile, build the extension, verify; prints the artifact directory",
+    )
     .addHelpText(
       "after",
       example(
@@ -22,7 +33,13 @@ export const defineBuild: Define = (program, run) => {
         "tarpit-kit build --arch sparc64 --base ./ultra1.config --kernel 6.1.192 --package deb",
       ),
     );
-  const options = [...sourceOptions(), ...fetchOptions(), ...configOptions(), ...compilerOptions(), ...outputOptions()];
+  const options = [
+    ...sourceOptions(),
+    ...fetchOptions(),
+    ...configOptions(),
+    ...compilerOptions(),
+    ...outputOptions(),
+  ];
   for (const option of options) command.addOption(option);
   command.action(async (given: Options) => {
     await run("build", globalsOf(command), async (ports) => {
@@ -39,25 +56,59 @@ export const defineBuild: Define = (program, run) => {
 };
 
 const sourceOptions = (): readonly Option[] => [
-  new Option("--kernel <spec>", "what to build, as for fetch (default: debian:6.1 where apt is, else the newest longterm)"),
+  new Option(
+    "--kernel <spec>",
+    "what to build, as for fetch (default: debian:6.1 where apt is, else the newest longterm)",
+  ),
   new Option("--tree <dir>", "a tree of your own; it is never modified"),
   new Option("--series <series>", "series name or path (default: the one that fits the kernel)"),
 ];
 
 const outputOptions = (): readonly Option[] => [
-  new Option("--userland <width>", "which extension (default: every width the arch has)").choices(["32", "64", "both"]),
-  new Option("--scope <scope>", "a whole kernel, or only the target's module").choices(["kernel", "module"]).default("kernel"),
+  new Option("--userland <width>", "which extension (default: every width the arch has)").choices([
+    "32",
+    "64",
+    "both",
+  ]),
+  new Option("--scope <scope>", "a whole kernel, or only the target's module")
+    .choices(["kernel", "module"])
+    .default("kernel"),
   new Option("--against <headers>", "build a module for an installed kernel's headers"),
   new Option("--out <dir>", "where artifact directories go").default("./out"),
   new Option("--jobs <n>", "jobs for make (default: all cores)").argParser(wholeNumber(1)),
   new Option("--launcher <program>", "compiler launcher: ccache, distcc, …"),
-  new Option("--package <kinds>", "packages to make").argParser(listOf(["deb", "tar"])).default([], "none"),
+  new Option("--package <kinds>", "packages to make")
+    .argParser(listOf(["deb", "tar"]))
+    .default([], "none"),
   new Option("--install", "let doctor install what is missing first").default(false),
 ];
 
 function requestOf(given: Options): BuildRequest {
-  const { fragment, package: packages, arch, set, scope, out, install, insecureSkipVerify, ...rest } = given;
-  const { profile, base, crossCompile, cc, kernel, tree, series, mirror, userland, against, jobs, launcher } = rest;
+  const {
+    fragment,
+    package: packages,
+    arch,
+    set,
+    scope,
+    out,
+    install,
+    insecureSkipVerify,
+    ...rest
+  } = given;
+  const {
+    profile,
+    base,
+    crossCompile,
+    cc,
+    kernel,
+    tree,
+    series,
+    mirror,
+    userland,
+    against,
+    jobs,
+    launcher,
+  } = rest;
   return {
     arch,
     fragments: fragment,
@@ -67,6 +118,19 @@ function requestOf(given: Options): BuildRequest {
     install,
     insecureSkipVerify,
     packages,
-    ...present({ profile, base, crossCompile, cc, kernel, tree, series, mirror, userland, against, jobs, launcher }),
+    ...present({
+      profile,
+      base,
+      crossCompile,
+      cc,
+      kernel,
+      tree,
+      series,
+      mirror,
+      userland,
+      against,
+      jobs,
+      launcher,
+    }),
   } as BuildRequest;
 }

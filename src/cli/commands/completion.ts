@@ -1,14 +1,19 @@
 import { Argument, type Command } from "commander";
 import { completionScript, type CommandShape, type Shell } from "../../core/completion.ts";
-import { type Define, globalsOf } from "../program.ts";
+import { type Define, globalsOf } from "../command.ts";
 import { example } from "./options.ts";
 
 export const defineCompletion: Define = (program, run) => {
   const command = program
     .command("completion")
-    .addArgument(new Argument("<shell>", "the shell to complete for").choices(["bash", "zsh", "fish"]))
+    .addArgument(
+      new Argument("<shell>", "the shell to complete for").choices(["bash", "zsh", "fish"]),
+    )
     .description("print the shell completion, made from the program itself")
-    .addHelpText("after", example("tarpit-kit completion bash > ~/.local/share/bash-completion/completions/tarpit-kit"));
+    .addHelpText(
+      "after",
+      example("tarpit-kit completion bash > ~/.local/share/bash-completion/completions/tarpit-kit"),
+    );
   command.action(async (shell: Shell) => {
     await run("completion", globalsOf(command), async (ports) => {
       const { archNames, profileNames } = await import("../../app/data.ts");
@@ -20,7 +25,10 @@ export const defineCompletion: Define = (program, run) => {
 };
 
 /** Every command with its options and the values they take, as commander knows them. */
-function shapes(program: Command, values: Readonly<Record<string, readonly string[]>>): CommandShape[] {
+function shapes(
+  program: Command,
+  values: Readonly<Record<string, readonly string[]>>,
+): CommandShape[] {
   const global = program.options.filter((option) => option.long !== "--version");
   return program.commands.map((command) => ({
     name: command.name(),

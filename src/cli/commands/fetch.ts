@@ -1,4 +1,4 @@
-import { type Define, globalsOf } from "../program.ts";
+import { type Define, globalsOf } from "../command.ts";
 import { example, fetchOptions, present } from "./options.ts";
 
 interface Options {
@@ -9,15 +9,28 @@ interface Options {
 export const defineFetch: Define = (program, run) => {
   const command = program
     .command("fetch")
-    .argument("<spec>", "6.1.192, 6.12, debian:6.1, https://….tar.xz, git:URL#REF, ./linux.tar.xz, ./tree")
+    .argument(
+      "<spec>",
+      "6.1.192, 6.12, debian:6.1, https://….tar.xz, git:URL#REF, ./linux.tar.xz, ./tree",
+    )
     .description("bring a kernel source tree, verified; prints its path")
-    .addHelpText("after", example("tarpit-kit fetch debian:6.1", "tarpit-kit fetch 6.12 --mirror https://mirrors.example/kernel"));
+    .addHelpText(
+      "after",
+      example(
+        "tarpit-kit fetch debian:6.1",
+        "tarpit-kit fetch 6.12 --mirror https://mirrors.example/kernel",
+      ),
+    );
   for (const option of fetchOptions()) command.addOption(option);
   command.action(async (spec: string, options: Options) => {
     await run("fetch", globalsOf(command), async (ports) => {
       const { fetchSource } = await import("../../app/fetch.ts");
       const result = await fetchSource(
-        { spec, insecureSkipVerify: options.insecureSkipVerify, ...present({ mirror: options.mirror }) },
+        {
+          spec,
+          insecureSkipVerify: options.insecureSkipVerify,
+          ...present({ mirror: options.mirror }),
+        },
         ports,
       );
       return {

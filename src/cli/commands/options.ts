@@ -2,7 +2,10 @@ import { InvalidArgumentError, Option } from "commander";
 
 /** Options that several commands share, so that they mean the same everywhere. */
 
-export const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+export const collect = (value: string, before: readonly string[]): readonly string[] => [
+  ...before,
+  value,
+];
 
 export function wholeNumber(least: number) {
   return (text: string): number => {
@@ -24,10 +27,13 @@ export function listOf(allowed: readonly string[]) {
   };
 }
 
-export const archOption = (): Option => new Option("--arch <arch>", "architecture: a file in data/arches");
+export const archOption = (): Option =>
+  new Option("--arch <arch>", "architecture: a file in data/arches");
 
 export const fetchOptions = (): readonly Option[] => [
-  new Option("--mirror <url>", "kernel.org mirror: https, file or a directory").env("TARPIT_KIT_MIRROR"),
+  new Option("--mirror <url>", "kernel.org mirror: https, file or a directory").env(
+    "TARPIT_KIT_MIRROR",
+  ),
   new Option("--insecure-skip-verify", "use a source that nothing vouches for").default(false),
 ];
 
@@ -38,9 +44,16 @@ export const compilerOptions = (): readonly Option[] => [
 
 export const configOptions = (): readonly Option[] => [
   new Option("--profile <name>", "profile: a file in data/profiles"),
-  new Option("--base <base>", "allnoconfig, tinyconfig, defconfig, NAME_defconfig, running, or a .config"),
-  new Option("--fragment <fragment>", "name in kernel-configs/ or a file; may be given again").argParser(collect).default([]),
-  new Option("--set <symbol=value>", "one symbol; may be given again").argParser(collect).default([]),
+  new Option(
+    "--base <base>",
+    "allnoconfig, tinyconfig, defconfig, NAME_defconfig, running, or a .config",
+  ),
+  new Option("--fragment <fragment>", "name in kernel-configs/ or a file; may be given again")
+    .argParser(collect)
+    .default([]),
+  new Option("--set <symbol=value>", "one symbol; may be given again")
+    .argParser(collect)
+    .default([]),
 ];
 
 /** An object without the keys whose value is undefined (exactOptionalPropertyTypes). */

@@ -1,11 +1,14 @@
-import { type Define, globalsOf } from "../program.ts";
+import { type Define, globalsOf } from "../command.ts";
 import { describeProof } from "../render/prove.ts";
 import { example } from "./options.ts";
 
 export const defineProve: Define = (program, run) => {
   const command = program
     .command("prove")
-    .requiredOption("--artifacts <dir>", "an artifact directory, or a parent that holds exactly one")
+    .requiredOption(
+      "--artifacts <dir>",
+      "an artifact directory, or a parent that holds exactly one",
+    )
     .description("boot the artifacts in QEMU and prove on the wire that connections are held")
     .addHelpText("after", example("tarpit-kit prove --artifacts ./out"));
   command.action(async (options: { artifacts: string }) => {

@@ -5,7 +5,8 @@ import type { Style } from "./style.ts";
 
 /** The last lines of a build: what came out, how long each stage took, the warnings. */
 export function describeBuild(result: BuildResult, style: Style): string {
-  if (result.unchanged) return `${style.green("unchanged")} ${result.release}: nothing had to be done\n`;
+  if (result.unchanged)
+    return `${style.green("unchanged")} ${result.release}: nothing had to be done\n`;
   const stages = Object.entries(result.seconds)
     .filter(([, seconds]) => seconds >= 0.5)
     .map(([name, seconds]) => `${name} ${clockTime(seconds)}`);

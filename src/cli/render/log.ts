@@ -20,7 +20,11 @@ export class TerminalLog implements Log {
   #last = 0;
   #pace: Pace | undefined;
 
-  constructor(out: Sink, style: Style, options: { readonly quiet: boolean; readonly verbose: boolean }) {
+  constructor(
+    out: Sink,
+    style: Style,
+    options: { readonly quiet: boolean; readonly verbose: boolean },
+  ) {
     this.#out = out;
     this.#style = style;
     this.#quiet = options.quiet;
@@ -48,7 +52,8 @@ export class TerminalLog implements Log {
   progress(progress: Progress): void {
     if (this.#quiet || !this.#style.interactive) return;
     const now = performance.now();
-    if (this.#pace?.stage !== progress.stage) this.#pace = { stage: progress.stage, since: now, from: progress.done };
+    if (this.#pace?.stage !== progress.stage)
+      this.#pace = { stage: progress.stage, since: now, from: progress.done };
     if (now - this.#last < redraw) return;
     this.#last = now;
     this.#out.write(`\r\u001b[K${progressLine(progress, this.#pace, now, this.#style)}`);

@@ -19,7 +19,8 @@ export function clockTime(seconds: number): string {
 /** `412/736 files 56%  3.1/s  1:44 left  net/ipv4/tcp.o`, cut to the terminal's width. */
 export function progressLine(progress: Progress, pace: Pace, now: number, style: Style): string {
   const rate = (progress.done - pace.from) / Math.max(0.001, (now - pace.since) / 1000);
-  const total = progress.total !== undefined && progress.total >= progress.done ? progress.total : undefined;
+  const total =
+    progress.total !== undefined && progress.total >= progress.done ? progress.total : undefined;
   const parts = [
     amount(progress, total),
     total === undefined ? "" : `${Math.floor((100 * progress.done) / Math.max(1, total))}%`,

@@ -15,7 +15,11 @@ interface Stream {
 }
 
 /** Colour on a terminal unless NO_COLOR (no-color.org) is set, TERM is dumb, or --no-color was given. */
-export function makeStyle(stream: Stream, env: Readonly<Record<string, string | undefined>>, wanted: boolean): Style {
+export function makeStyle(
+  stream: Stream,
+  env: Readonly<Record<string, string | undefined>>,
+  wanted: boolean,
+): Style {
   const interactive = stream.isTTY === true;
   const on = interactive && wanted && !env["NO_COLOR"] && env["TERM"] !== "dumb";
   const paint = (code: number) => (text: string) => (on ? `\u001b[${code}m${text}\u001b[0m` : text);

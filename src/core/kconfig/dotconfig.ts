@@ -44,7 +44,11 @@ export function parseSet(text: string): Request {
   }
   const raw = match[2] ?? "";
   const plain = /^([ymn]|-?\d+|0x[0-9a-fA-F]+|".*")$/.test(raw);
-  return { symbol: match[1] ?? "", value: plain ? value(raw) : JSON.stringify(raw), origin: "--set" };
+  return {
+    symbol: match[1] ?? "",
+    value: plain ? value(raw) : JSON.stringify(raw),
+    origin: "--set",
+  };
 }
 
 const value = (text: string): string => (text === "" ? "n" : text);

@@ -11,7 +11,12 @@ export interface Explanation {
   readonly reason:
     | { readonly kind: "unknown"; readonly near: readonly string[] }
     | { readonly kind: "no-prompt"; readonly at: string; readonly selectedBy: readonly string[] }
-    | { readonly kind: "depends"; readonly at: string; readonly expression: string; readonly unmet: readonly string[] }
+    | {
+        readonly kind: "depends";
+        readonly at: string;
+        readonly expression: string;
+        readonly unmet: readonly string[];
+      }
     | { readonly kind: "selected"; readonly by: readonly string[] }
     | { readonly kind: "unexplained"; readonly at: string };
 }
@@ -30,13 +35,21 @@ function reasonFor(dropped: Dropped, tree: KconfigTree, settings: Settings): Exp
   if (!definitions?.[0]) return { kind: "unknown", near: nearest(dropped.symbol, tree) };
   const selectors = selectedBy(dropped.symbol, tree);
   if (level(dropped.wanted) < level(dropped.got)) {
-    return { kind: "selected", by: selectors.filter((name) => level(settings.get(name) ?? "n") > 0) };
+    return {
+      kind: "selected",
+      by: selectors.filter((name) => level(settings.get(name) ?? "n") > 0),
+    };
   }
   const prompted = definitions.filter((definition) => definition.prompt !== undefined);
   if (prompted.length === 0) {
     return { kind: "no-prompt", at: place(definitions[0]), selectedBy: selectors.slice(0, 5) };
   }
-  return unmetOf(prompted, level(dropped.wanted), settings) ?? { kind: "unexplained", at: place(definitions[0]) };
+  return (
+    unmetOf(prompted, level(dropped.wanted), settings) ?? {
+      kind: "unexplained",
+      at: place(definitions[0]),
+    }
+  );
 }
 
 /** The definition that misses least is the one a person meant. */
@@ -47,9 +60,16 @@ function unmetOf(definitions: readonly Definition[], wanted: number, settings: S
     const expression = all(parts);
     if (!expression || evaluate(expression, settings) >= wanted) return [];
     const missing = unmet(expression, settings, wanted).map(show);
-    return [{ kind: "depends" as const, at: place(definition), expression: show(expression), unmet: [...new Set(missing)] }];
+    return [
+      {
+        kind: "depends" as const,
+        at: place(definition),
+        expression: show(expression),
+        unmet: [...new Set(missing)],
+      },
+    ];
   });
-  return candidates.sort((a, b) => a.unmet.length - b.unmet.length)[0];
+  return candidates.toSorted((a, b) => a.unmet.length - b.unmet.length)[0];
 }
 
 function selectedBy(symbol: string, tree: KconfigTree): string[] {
@@ -62,10 +82,13 @@ function selectedBy(symbol: string, tree: KconfigTree): string[] {
 
 /** Symbols a slip of the keyboard away, or that hold the name as a part. */
 function nearest(symbol: string, tree: KconfigTree): string[] {
-  const scored = [...tree.definitions.keys()].map((name) => ({ name, score: distance(symbol, name) }));
+  const scored = [...tree.definitions.keys()].map((name) => ({
+    name,
+    score: distance(symbol, name),
+  }));
   return scored
     .filter(({ name, score }) => score <= 3 || name.endsWith(`_${symbol}`))
-    .sort((a, b) => a.score - b.score)
+    .toSorted((a, b) => a.score - b.score)
     .slice(0, 3)
     .map(({ name }) => name);
 }

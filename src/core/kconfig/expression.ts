@@ -5,7 +5,12 @@ export type Expression =
   | { readonly kind: "symbol"; readonly name: string }
   | { readonly kind: "not"; readonly of: Expression }
   | { readonly kind: "and" | "or"; readonly left: Expression; readonly right: Expression }
-  | { readonly kind: "compare"; readonly op: string; readonly left: string; readonly right: string };
+  | {
+      readonly kind: "compare";
+      readonly op: string;
+      readonly left: string;
+      readonly right: string;
+    };
 
 const token = /\s*(\|\||&&|!=|<=|>=|[=<>!()]|"(?:[^"\\]|\\.)*"|'[^']*'|\$\([^)]*\)|[\w./-]+)/y;
 
@@ -103,7 +108,11 @@ function compare(e: { op: string; left: string; right: string }, settings: Setti
 }
 
 /** The parts joined by && that are below `level`: what a person has to turn on. */
-export function unmet(expression: Expression, settings: Settings, level: number): readonly Expression[] {
+export function unmet(
+  expression: Expression,
+  settings: Settings,
+  level: number,
+): readonly Expression[] {
   if (evaluate(expression, settings) >= level) return [];
   if (expression.kind !== "and") return [expression];
   return [...unmet(expression.left, settings, level), ...unmet(expression.right, settings, level)];

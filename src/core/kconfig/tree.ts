@@ -47,7 +47,11 @@ const promptText = /^("(?:[^"\\]|\\.)*"|'[^']*')\s*(?:if\s+(.*))?$/;
  * dependencies and blocks (Documentation/kbuild/kconfig-language.rst); it evaluates
  * no macros beyond $(VARIABLE).
  */
-export async function readKconfig(root: string, read: Reader, variables: Variables): Promise<KconfigTree> {
+export async function readKconfig(
+  root: string,
+  read: Reader,
+  variables: Variables,
+): Promise<KconfigTree> {
   const walker = new Walker(read, variables);
   await walker.file(root, []);
   return { definitions: walker.definitions };
@@ -78,7 +82,10 @@ class Walker {
   }
 
   #expand(path: string): string {
-    return path.replace(/\$\((\w+)\)|\$(\w+)/g, (whole, a: string, b: string) => this.#variables[a ?? b] ?? whole);
+    return path.replace(
+      /\$\((\w+)\)|\$(\w+)/g,
+      (whole, a: string, b: string) => this.#variables[a ?? b] ?? whole,
+    );
   }
 
   #add(definition: Definition): void {
@@ -110,7 +117,10 @@ function helpEnd(lines: readonly string[], at: number): number {
   let index = at + 1;
   while (index < lines.length && (lines[index] ?? "").trim() === "") index += 1;
   const depth = indent(lines[index] ?? "");
-  while (index < lines.length && ((lines[index] ?? "").trim() === "" || indent(lines[index] ?? "") >= depth)) {
+  while (
+    index < lines.length &&
+    ((lines[index] ?? "").trim() === "" || indent(lines[index] ?? "") >= depth)
+  ) {
     if (depth <= 0) break;
     index += 1;
   }
@@ -196,7 +206,9 @@ class FileScanner {
     if (word === "select" || word === "imply") entry.selects.push(split(rest)[0] ?? "");
     const type = typeLine.exec(content);
     if (type) entry.type = type[2] === "boolean" ? "bool" : type[2];
-    const prompt = promptText.exec(type && !type[1] ? (type[3] ?? "") : word === "prompt" ? rest : "");
+    const prompt = promptText.exec(
+      type && !type[1] ? (type[3] ?? "") : word === "prompt" ? rest : "",
+    );
     if (!prompt) return;
     entry.prompt = (prompt[1] ?? "").slice(1, -1);
     entry.promptIf = prompt[2] === undefined ? undefined : parseExpression(prompt[2]);
