@@ -1,0 +1,96 @@
+import { join, resolve } from "node:path";
+import type { Abi, Arch, QemuMachine } from "../../core/arch.ts";
+import { badInput, failure } from "../../core/errors.ts";
+import { extensionNames } from "../../core/extension.ts";
+import type { Ports } from "../../ports.ts";
+import { loadArch } from "../data.ts";
+
+/** An artifact directory that can be booted, with all it needs found to be there. */
+export interface ProvableArtifacts {
+  readonly dir: string;
+  readonly arch: Arch;
+  readonly machine: QemuMachine;
+  readonly release: string;
+  readonly image: string;
+  readonly modules: string;
+  readonly abis: readonly Abi[];
+  /** What `config` says of each symbol that is y or m. */
+  readonly symbols: ReadonlyMap<string, string>;
+}
+
+interface Metadata {
+  readonly arch?: string;
+  readonly scope?: string;
+  readonly abis?: readonly string[];
+  readonly kernel?: { readonly release?: string };
+}
+
+/** The directory itself, or the only one below it that is an artifact directory. */
+async function findDirectory(given: string, ports: Ports): Promise<string> {
+  if (await ports.files.stat(join(given, "metadata.json"))) return given;
+  const names = await ports.files.list(given);
+  const found: string[] = [];
+  for (const name of names) if (await ports.files.stat(join(given, name, "metadata.json"))) found.push(name);
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return join(given, only);
+  throw badInput("prove.artifacts", {
+    what: found.length === 0 ? "no artifacts here: there is no metadata.json" : `${found.length} artifact directories here: ${found.join(", ")}`,
+    where: given,
+    next: found.length === 0 ? "make some with: tarpit-kit build --arch sparc64" : `name one: --artifacts ${join(given, only ?? "")}`,
+  });
+}
+
+async function readMetadata(dir: string, ports: Ports): Promise<Metadata> {
+  const path = join(dir, "metadata.json");
+  try {
+    return JSON.parse(await ports.files.readText(path)) as Metadata;
+  } catch (error) {
+    throw badInput("prove.metadata", { what: `metadata.json cannot be read: ${(error as Error).message}`, where: path, next: "build again" });
+  }
+}
+
+/** Every file that must be there, named if it is not. */
+async function requireFiles(dir: string, names: readonly string[], ports: Ports): Promise<void> {
+  const missing: string[] = [];
+  for (const name of names) if (!(await ports.files.stat(join(dir, name)))) missing.push(name);
+  if (missing.length === 0) return;
+  throw failure("prove.missing", {
+    what: `the artifacts lack ${missing.join(", ")}`,
+    where: dir,
+    next: "build again; `tarpit-kit verify --artifacts DIR` says what else is wrong",
+    data: { missing },
+  });
+}
+
+function chooseAbis(arch: Arch, metadata: Metadata): readonly Abi[] {
+  return metadata.abis ? arch.abis.filter((abi) => metadata.abis?.includes(abi.name)) : arch.abis;
+}
+
+function refuseUnbootable(metadata: Metadata, arch: Arch, dir: string): QemuMachine {
+  if (metadata.scope === "module") {
+    throw badInput("prove.scope", { what: "these artifacts are a module, not a kernel", where: dir, next: "build with --scope kernel" });
+  }
+  if (arch.qemu) return arch.qemu;
+  throw badInput("prove.arch", { what: `there is no QEMU machine for ${arch.name} here`, where: `data/arches/${arch.name}.json`, next: "prove knows sparc64 and x86_64" });
+}
+
+export async function openArtifacts(given: string, ports: Ports): Promise<ProvableArtifacts> {
+  const dir = await findDirectory(resolve(ports.host.cwd, given), ports);
+  const metadata = await readMetadata(dir, ports);
+  const arch = await loadArch(metadata.arch ?? "", ports);
+  const machine = refuseUnbootable(metadata, arch, dir);
+  const abis = chooseAbis(arch, metadata);
+  const extensions = abis.flatMap((abi) => extensionNames.map((name) => join("extensions", abi.name, name)));
+  await requireFiles(dir, [arch.bootImageName, "config", "modules.tar.gz", ...extensions], ports);
+  const config = await ports.files.readText(join(dir, "config"));
+  return {
+    dir,
+    arch,
+    machine,
+    release: metadata.kernel?.release ?? "",
+    image: join(dir, arch.bootImageName),
+    modules: join(dir, "modules.tar.gz"),
+    abis,
+    symbols: new Map([...config.matchAll(/^CONFIG_(\w+)=([ym])$/gm)].map((match) => [match[1] ?? "", match[2] ?? ""])),
+  };
+}
