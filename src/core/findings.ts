@@ -14,27 +14,15 @@ export interface FindingArguments {
   "sums.unlisted": { readonly file: string };
   "sums.gone": { readonly file: string };
   "sums.differs": { readonly file: string; readonly expected: string; readonly actual: string };
-  "extension.missing": {
-    readonly file: string;
-    readonly abi: string;
-    readonly arch: string;
-    readonly width: number;
-  };
+  "extension.missing": { readonly file: string } & ExtensionFix;
   "extension.foreign": { readonly file: string; readonly wanted: readonly string[] };
   "extension.class": {
     readonly file: string;
     readonly expected: string;
     readonly actual: string;
-    readonly arch: string;
-    readonly width: number;
-  };
-  "extension.stale": {
-    readonly file: string;
-    readonly than: string;
-    readonly arch: string;
-    readonly width: number;
-  };
-  "extension.unreadable": { readonly file: string; readonly reason: string };
+  } & ExtensionFix;
+  "extension.stale": { readonly file: string; readonly than: string } & ExtensionFix;
+  "extension.unreadable": { readonly file: string; readonly reason: string } & ExtensionFix;
   "extension.no-target": { readonly file: string };
   "extension.identity": {
     readonly file: string;
@@ -56,6 +44,7 @@ export interface FindingArguments {
   "module.family": { readonly file: string; readonly expected: string; readonly actual: string };
   "module.alias": { readonly file: string; readonly alias: string };
   "module.license": { readonly file: string; readonly license: string };
+  "module.depmod": { readonly file: string; readonly module: string };
   "module.vermagic": { readonly file: string; readonly expected: string; readonly actual: string };
   "module.vermagic-flags": {
     readonly file: string;
@@ -74,14 +63,25 @@ export interface FindingArguments {
     readonly wanted: string;
     readonly why: ConfigReason;
   };
+  "check.skipped": { readonly check: string; readonly file: string; readonly reason: SkipReason };
   "host.node": { readonly version: string; readonly wanted: string };
   "host.disk": { readonly path: string; readonly freeMiB: number; readonly wantedMiB: number };
   "host.memory": { readonly totalMiB: number; readonly wantedMiB: number };
   "host.unchecked": { readonly what: string; readonly reason: string };
 }
 
+/** Why a check was not made. */
+export type SkipReason = "module-only" | "no-metadata" | "no-config" | "no-system-map";
+
 /** Why a configuration symbol has to be there. */
 export type ConfigReason = "target" | "target6" | "compat" | "legacy" | "modules";
+
+/** How a bad extension is put right: from its twin where that one is good, else by a new build. */
+export interface ExtensionFix {
+  readonly dir: string;
+  readonly arch: string;
+  readonly twin?: string;
+}
 
 export type FindingCode = keyof FindingArguments;
 
@@ -119,6 +119,7 @@ export const severities: Readonly<Record<FindingCode, Severity>> = {
   "module.family": "error",
   "module.alias": "error",
   "module.license": "error",
+  "module.depmod": "warning",
   "module.vermagic": "error",
   "module.vermagic-flags": "error",
   "kernel.class": "error",
@@ -127,6 +128,7 @@ export const severities: Readonly<Record<FindingCode, Severity>> = {
   "kernel.no-target": "error",
   "kernel.other-build": "error",
   "config.symbol": "error",
+  "check.skipped": "unchecked",
   "host.node": "warning",
   "host.disk": "warning",
   "host.memory": "warning",
@@ -134,8 +136,33 @@ export const severities: Readonly<Record<FindingCode, Severity>> = {
 };
 
 /** Makes a finding; its severity is data. */
-export const finding = <C extends FindingCode>(code: C, args: FindingArguments[C]): Finding =>
-  ({ code, severity: severities[code], args }) as unknown as Finding;
+export const finding = <C extends FindingCode>(
+  code: C,
+  args: FindingArguments[C],
+  severity: Severity = severities[code],
+): Finding => ({ code, severity, args }) as unknown as Finding;
+
+/** A check that was made and passed. What could not be checked is a finding, never one of these. */
+export interface Checked {
+  readonly check: string;
+  readonly file: string;
+}
+
+/** Gathers what the checks say: each ends in a finding, or in `checked`. */
+export class Report {
+  readonly findings: Finding[] = [];
+  readonly checked: Checked[] = [];
+  /** One check of one file; no finding means it passed. */
+  judged(check: string, file: string, ...found: readonly (Finding | undefined)[]): boolean {
+    const real = found.filter((one) => one !== undefined);
+    this.findings.push(...real);
+    if (real.length === 0) this.checked.push({ check, file });
+    return real.length === 0;
+  }
+  skipped(check: string, file: string, reason: SkipReason): void {
+    this.findings.push(finding("check.skipped", { check, file, reason }));
+  }
+}
 
 export const hasErrors = (findings: readonly Finding[]): boolean =>
   findings.some((one) => one.severity === "error");

@@ -43,5 +43,5 @@ function encode(image: Image, address: bigint): Buffer {
   const big = Buffer.alloc(8);
   big.writeBigUInt64BE(BigInt.asUintN(64, address));
   const word = image.bytes.word === 8 ? big : big.subarray(4);
-  return image.bytes.endian === "big" ? word : Buffer.from(word).reverse();
+  return image.bytes.endian === "big" ? word : Buffer.from(word.toReversed());
 }

@@ -1,0 +1,48 @@
+import { segmentType, type Segment } from "./elf/file.ts";
+
+export interface Banner {
+  readonly release: string;
+  /** The whole line, which names compiler and time of the build. */
+  readonly text: string;
+  readonly atStart: boolean;
+}
+
+const start = Buffer.from("Linux version ");
+
+/** The first linux_banner (init/version.c, `Linux version RELEASE (user@host) …`) in these bytes. */
+export function bannerIn(bytes: Buffer): Banner | undefined {
+  for (let at = bytes.indexOf(start); at >= 0; at = bytes.indexOf(start, at + 1)) {
+    const text =
+      bytes.toString("latin1", at, Math.min(at + 1000, bytes.length)).split(/[\n\0]/)[0] ?? "";
+    const release = /^Linux version (\d\S*) \(/.exec(text)?.[1];
+    // "Linux version %s (%s)" is a format, not a banner.
+    if (release !== undefined) return { release, text, atStart: at === 0 };
+  }
+  return undefined;
+}
+
+/** Byte of vmlinux that is loaded at this address. */
+export function bannerAt(segments: readonly Segment[], address: bigint): number | undefined {
+  const found = segments.find(
+    (one) =>
+      one.type === segmentType.load &&
+      address >= one.address &&
+      address < one.address + BigInt(one.fileSize || 0),
+  );
+  const offset = found === undefined ? Number.NaN : found.offset + Number(address - found.address);
+  return Number.isSafeInteger(offset) ? offset : undefined;
+}
+
+/** Address of a symbol in System.map: `ffffffff81d9c800 D linux_banner`. */
+export function symbolAddress(map: string, symbol: string): bigint | undefined {
+  const match = new RegExp(`^([0-9a-f]{8,16}) \\w ${symbol}$`, "m").exec(map);
+  return match ? BigInt(`0x${match[1]}`) : undefined;
+}
+
+/** x86's bzImage: the header "HdrS" at 0x202 points to its release (Documentation/x86/boot.rst, kernel_version). */
+export function setupVersion(image: Buffer): string | undefined {
+  if (image.length < 0x210 || image.toString("latin1", 0x202, 0x206) !== "HdrS") return undefined;
+  const at = image.readUInt16LE(0x20e) + 0x200;
+  const text = image.toString("latin1", at, Math.min(at + 256, image.length));
+  return /^(\d[^\s\0]*)[ \0]/.exec(text)?.[1];
+}
