@@ -104,7 +104,8 @@ export interface Processes {
   /**
    * `sources` as a pipeline; what comes out passes `gate` and then goes into each of `sinks`. A chunk is
    * handed on only after `gate.push` returned, the end only after `gate.end`. When the gate throws, every
-   * program is ended first and then this rejects with what it threw. A sink that fails ends the others.
+   * program is ended first and then this rejects with what it threw. A source or the first sink that
+   * fails ends the others; further sinks only listen.
    */
   fan(sources: readonly Command[], gate: Gate, sinks: readonly Command[]): Promise<FanResult>;
   start(command: Command, options?: RunOptions): Session;

@@ -1,0 +1,258 @@
+import { join } from "node:path";
+import { badInput, environment, failure } from "../../core/errors.ts";
+import {
+  type AptFile,
+  readAptPercent,
+  readPrintUris,
+  versionInDebName,
+} from "../../core/fetch-apt.ts";
+import { lineOf } from "../../core/kernel-version.ts";
+import type { Command, Ports, RunResult } from "../../ports.ts";
+import { requireKernelTree } from "../tree.ts";
+import { cachedOr, downloadsDir, findTree, type NewTree, slug, withLock } from "./store.ts";
+import type { Provider } from "./types.ts";
+import { diskFull, megabytes, unpack } from "./unpack.ts";
+
+/**
+ * Debian's binary package linux-source-X through the machine's own apt
+ * sources and keyrings (Dir::Etc stays the system's), with a cache, and where
+ * the system has no lists, lists of our own: nothing of the system's is
+ * written and no root is needed (apt.conf(5), "Directories").
+ */
+function aptGet(args: readonly string[], lists: string | undefined, ports: Ports): Command {
+  const options = [
+    `Dir::Cache=${join(ports.cacheDir, "apt", "cache")}`,
+    ...(lists === undefined ? [] : [`Dir::State::lists=${lists}`]),
+    "APT::Get::AllowUnauthenticated=false",
+    "Acquire::AllowInsecureRepositories=false",
+    "Acquire::Retries=2",
+    // As root, apt's helpers would run as _apt, who may not write to our private cache.
+    ...(ports.host.isRoot ? ["APT::Sandbox::User=root"] : []),
+  ];
+  return {
+    program: "apt-get",
+    args: ["-q", ...options.flatMap((option) => ["-o", option]), ...args],
+    cwd: downloadsDir(ports),
+    env: { LC_ALL: "C", APT_CONFIG: undefined, DEBIAN_FRONTEND: "noninteractive" },
+  };
+}
+
+const ownLists = (ports: Ports): string => join(ports.cacheDir, "apt", "lists");
+
+/** apt wants its directories to be there. */
+async function prepare(ports: Ports): Promise<void> {
+  await ports.files.mkdir(downloadsDir(ports));
+  await ports.files.mkdir(join(ownLists(ports), "partial"));
+  await ports.files.mkdir(join(ports.cacheDir, "apt", "cache", "archives", "partial"));
+}
+
+const said = (result: RunResult): string =>
+  result.stderr
+    .split("\n")
+    .filter((line) => /^[EW]: /.test(line))
+    .slice(0, 3)
+    .map((line) => line.slice(3))
+    .join("; ") || `apt-get ended with ${result.code}`;
+
+const aptTrouble = (what: string): Error =>
+  environment("fetch.apt", {
+    what: `apt cannot bring the kernel source: ${what}`,
+    where: "apt-get download, with the apt sources of this machine",
+    next: "check `apt-get update`, or give another source, e.g. --kernel 6.1 (kernel.org)",
+  });
+
+/** What apt's verified indexes say, without asking the network. */
+async function lookUp(
+  name: string,
+  lists: string | undefined,
+  ports: Ports,
+): Promise<AptFile | undefined> {
+  const result = await ports.processes.run(
+    aptGet(["download", "--print-uris", name], lists, ports),
+  );
+  return result.code === 0 ? readPrintUris(result.stdout) : undefined;
+}
+
+async function refreshOwnLists(ports: Ports): Promise<void> {
+  ports.log.info(
+    "reading the package lists of the machine's apt sources (into a cache of our own)",
+  );
+  const result = await ports.processes.run(aptGet(["update"], ownLists(ports), ports));
+  if (result.code !== 0) ports.log.detail(`apt-get update: ${said(result)}`);
+}
+
+interface Candidate {
+  readonly file: AptFile;
+  /** The lists it was found in: undefined is the system's. */
+  readonly lists: string | undefined;
+}
+
+async function candidate(name: string, ports: Ports): Promise<Candidate | undefined> {
+  for (const lists of [undefined, ownLists(ports)]) {
+    const file = await lookUp(name, lists, ports);
+    if (file) return { file, lists };
+  }
+  return undefined;
+}
+
+async function refreshed(name: string, ports: Ports): Promise<Candidate | undefined> {
+  const lists = ownLists(ports);
+  await refreshOwnLists(ports);
+  const file = await lookUp(name, lists, ports);
+  return file && { file, lists };
+}
+
+/** Whether the machine has package lists at all; a fresh container has none. */
+async function hasLists(ports: Ports): Promise<boolean> {
+  const result = await ports.processes.run({
+    program: "apt-cache",
+    args: ["pkgnames", "linux-source-"],
+    env: { LC_ALL: "C" },
+  });
+  return result.code === 0 && result.stdout.trim() !== "";
+}
+
+async function unknownSeries(name: string, ports: Ports): Promise<Error> {
+  const names = await ports.processes.run({
+    program: "apt-cache",
+    args: ["pkgnames", "linux-source-"],
+    env: { LC_ALL: "C" },
+  });
+  const known = [...names.stdout.matchAll(/^linux-source-(\d+\.\d+)$/gm)].map(
+    (match) => `debian:${match[1]}`,
+  );
+  const offered = known.toSorted().join(", ");
+  return badInput("fetch.not-found", {
+    what: `apt has no package ${name}`,
+    where: "the apt sources of this machine",
+    next:
+      offered === ""
+        ? "check `apt-get update`, or give a kernel.org release, e.g. 6.1.192"
+        : `give one of: ${offered}`,
+  });
+}
+
+/** Brings the package to CACHE/downloads; apt checks its hash, also of one that is there already. */
+async function downloadDeb(wanted: Candidate, name: string, ports: Ports): Promise<RunResult> {
+  const { file, lists } = wanted;
+  const onLine = (line: string) => {
+    const percent = readAptPercent(line);
+    if (percent === undefined) return;
+    const done = Math.round((percent / 100) * file.size);
+    ports.log.progress({ stage: "fetch", unit: "bytes", done, total: file.size, item: file.file });
+  };
+  const args = ["-o", "APT::Status-Fd=1", "download", `${name}=${versionInDebName(file.file)}`];
+  const result = await ports.processes.run(aptGet(args, lists, ports), { onLine });
+  if (
+    /cannot be authenticated|unauthenticated packages|insecure repositor/i.test(
+      result.stdout + result.stderr,
+    )
+  ) {
+    throw failure("fetch.unverified", {
+      what: `apt cannot authenticate ${name}: its source is not signed by a trusted key`,
+      where: file.url,
+      next: "repair the apt source (Signed-By), or give a kernel.org release, e.g. 6.1.192",
+    });
+  }
+  return result;
+}
+
+const isDiskFull = (text: string): boolean =>
+  /No space left on device|not enough space|enough free space/i.test(text);
+
+async function treeFromDeb(
+  wanted: Candidate,
+  name: string,
+  series: string,
+  work: string,
+  ports: Ports,
+): Promise<NewTree> {
+  const { file } = wanted;
+  const result = await downloadDeb(wanted, name, ports);
+  if (result.code !== 0) {
+    if (isDiskFull(result.stderr)) throw diskFull(downloadsDir(ports), file.size * 12);
+    throw aptTrouble(said(result));
+  }
+  const deb = join(downloadsDir(ports), file.file);
+  // apt has checked it; this makes sure that what is unpacked is what apt checked.
+  const hashing = ports.files.sha256(deb);
+  hashing.catch(() => undefined);
+  const { tree } = await unpack(streamOfDeb(deb, name, file.size), work, ports);
+  if ((await hashing) !== file.sha256) throw aptTrouble(`${file.file} changed while it was read`);
+  const version = await requireKernelTree(tree, ports);
+  if (lineOf(version) !== series) throw aptTrouble(`${file.file} holds Linux ${version.text}`);
+  const debVersion = versionInDebName(file.file);
+  return {
+    tree,
+    id: `sha256:${file.sha256}`,
+    version,
+    origin: {
+      kind: "debian",
+      url: file.url,
+      package: `${name} ${debVersion}`,
+      sha256: file.sha256,
+    },
+    trust: {
+      how: "apt",
+      detail: `${name} ${debVersion}, by apt's signed indexes (sha256 ${file.sha256})`,
+    },
+  };
+}
+
+/** deb(5): an ar archive with the files as a tar; in it is the kernel's .tar.xz. Nothing is written on the way. */
+const streamOfDeb = (deb: string, name: string, size: number) => ({
+  commands: [
+    { program: "dpkg-deb", args: ["--fsys-tarfile", deb] },
+    {
+      program: "tar",
+      args: ["--extract", "--to-stdout", "--file=-", `./usr/src/${name}.tar.xz`],
+      env: { TAR_OPTIONS: undefined },
+    },
+    { program: "xz", args: ["-dc", "-T0"], env: { XZ_OPT: undefined, XZ_DEFAULTS: undefined } },
+  ],
+  shown: deb.replace(/^.*\//, ""),
+  size,
+});
+
+export const fetchDebian: Provider<"debian"> = async (spec, _request, ports) => {
+  if (!(await ports.processes.which("apt-get"))) {
+    throw environment("fetch.no-apt", {
+      what: "there is no apt on this machine",
+      where: `kernel source "${spec.text}"`,
+      next: `take the kernel.org release: --kernel ${spec.series}`,
+    });
+  }
+  const name = `linux-source-${spec.series}`;
+  await prepare(ports);
+  const listed = await candidate(name, ports);
+  if (!listed) {
+    const fetched = await findTree((key) => key.startsWith(`debian:${name}:`), ports);
+    if (fetched) return fetched;
+    if (await hasLists(ports)) throw await unknownSeries(name, ports);
+  }
+  const wanted = listed ?? (await refreshed(name, ports));
+  if (!wanted) throw await unknownSeries(name, ports);
+  return bring(wanted, name, spec.series, ports);
+};
+
+async function bring(wanted: Candidate, name: string, series: string, ports: Ports) {
+  const source = (file: AptFile) => ({
+    key: `debian:${name}:${file.sha256}`,
+    name: slug(`debian-${versionInDebName(file.file)}`),
+  });
+  const attempt = (now: Candidate) =>
+    cachedOr(source(now.file), ports, (work) => {
+      ports.log.stage("fetch", `${now.file.file} (${megabytes(now.file.size)}) through apt`);
+      const lock = join(downloadsDir(ports), `${now.file.file}.lock`);
+      return withLock(lock, name, ports, () => treeFromDeb(now, name, series, work, ports));
+    });
+  try {
+    return await attempt(wanted);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "fetch.apt") throw error;
+    // The lists may name a package that the archive has replaced since (404).
+    const newer = await refreshed(name, ports);
+    if (!newer || newer.file.sha256 === wanted.file.sha256) throw error;
+    return attempt(newer);
+  }
+}

@@ -1,0 +1,193 @@
+import { join } from "node:path";
+import { environment } from "../../core/errors.ts";
+import { parseKernelVersion } from "../../core/kernel-version.ts";
+import type { Lock, Ports } from "../../ports.ts";
+import type { FetchResult, Origin, Trust } from "./types.ts";
+
+/**
+ * The cached trees: CACHE/sources/NAME-SHORTID/linux, and beside it
+ * source.json, which says what it is. A directory of such a name comes to be
+ * by one rename of a private (0700) directory, after verification.
+ */
+export interface Source {
+  /** What was asked for: the same request finds it again. */
+  readonly key: string;
+  /** Front part of the directory's name. */
+  readonly name: string;
+}
+
+interface Marker {
+  readonly format: 1;
+  readonly key: string;
+  readonly id: string;
+  readonly version: string;
+  readonly origin: Origin;
+  readonly trust: Trust;
+  readonly fetched: string;
+}
+
+/** What a provider leaves in its private directory. */
+export type NewTree = Omit<FetchResult, "path" | "cached"> & {
+  /** The tree, inside the private directory. */
+  readonly tree: string;
+};
+
+const sourcesDir = (ports: Ports): string => join(ports.cacheDir, "sources");
+export const downloadsDir = (ports: Ports): string => join(ports.cacheDir, "downloads");
+
+/** Letters that are safe in any file name; `-` followed by a suffix is ours. */
+export const slug = (text: string): string =>
+  text
+    .replaceAll(/[^\w.+~]+/g, "-")
+    .replace(/^[-.]+/, "")
+    .slice(0, 80) || "source";
+
+const shortId = (id: string): string => id.replace(/^.*:/, "").slice(0, 12);
+
+async function readMarker(directory: string, ports: Ports): Promise<Marker | undefined> {
+  try {
+    const marker = JSON.parse(
+      await ports.files.readText(join(directory, "source.json")),
+    ) as Partial<Marker>;
+    return marker.format === 1 && marker.key && marker.id && marker.trust
+      ? (marker as Marker)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The newest tree whose marker `wanted` accepts. */
+export async function findTree(
+  wanted: (key: string) => boolean,
+  ports: Ports,
+): Promise<FetchResult | undefined> {
+  const found: { readonly marker: Marker; readonly path: string }[] = [];
+  for (const name of await ports.files.list(sourcesDir(ports))) {
+    if (name.startsWith(".")) continue;
+    const marker = await readMarker(join(sourcesDir(ports), name), ports);
+    const path = join(sourcesDir(ports), name, "linux");
+    if (marker && wanted(marker.key) && (await ports.files.stat(join(path, "Makefile"))))
+      found.push({ marker, path });
+  }
+  const best = found.toSorted((a, b) => a.marker.fetched.localeCompare(b.marker.fetched)).at(-1);
+  const version = best && parseKernelVersion(best.marker.version);
+  if (!best || !version) return undefined;
+  const { id, origin, trust } = best.marker;
+  return { path: best.path, id, version, origin, trust, cached: true };
+}
+
+const isHeld = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "EEXIST";
+
+const lockPath = (name: string, ports: Ports): string => join(sourcesDir(ports), `.lock-${name}`);
+
+/** Long enough for another run to bring and unpack a kernel over a slow line. */
+const patienceMs = 30 * 60_000;
+
+async function waitForLock(path: string, name: string, ports: Ports): Promise<Lock> {
+  const start = ports.clock.monotonic();
+  for (let said = false; ; said = true) {
+    try {
+      return await ports.files.lock(path);
+    } catch (error) {
+      if (!isHeld(error)) throw error;
+      const holder = (error as Error).message;
+      if (ports.clock.monotonic() - start > patienceMs) {
+        throw environment("fetch.locked", {
+          what: `another run is still fetching ${name} after ${patienceMs / 60_000} minutes`,
+          where: holder,
+          next: "wait for that run, or end it; its lock ends with it",
+        });
+      }
+      if (!said) ports.log.info(`waiting for another run that is fetching ${name} (${holder})`);
+      await ports.clock.sleep(250);
+    }
+  }
+}
+
+/** Runs `body` while no other run does so under this lock. */
+export async function withLock<T>(
+  path: string,
+  name: string,
+  ports: Ports,
+  body: () => Promise<T>,
+): Promise<T> {
+  const lock = await waitForLock(path, name, ports);
+  try {
+    return await body();
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Removes private directories whose run is dead: only then their lock can be had. */
+export async function removeLeftovers(ports: Ports): Promise<void> {
+  for (const entry of await ports.files.list(sourcesDir(ports))) {
+    const name = /^\.new-(.+)-\w+$/.exec(entry)?.[1];
+    if (name === undefined) continue;
+    const lock = await ports.files.lock(lockPath(name, ports)).catch((error: unknown) => {
+      if (isHeld(error)) return undefined;
+      throw error;
+    });
+    if (!lock) continue;
+    ports.log.detail(`removing what a dead run left: ${entry}`);
+    await ports.files.remove(join(sourcesDir(ports), entry)).finally(() => lock.release());
+  }
+}
+
+async function publish(
+  source: Source,
+  made: NewTree,
+  work: string,
+  ports: Ports,
+): Promise<FetchResult> {
+  const { tree, id, version, origin, trust } = made;
+  const marker: Marker = {
+    format: 1,
+    key: source.key,
+    id,
+    version: version.text,
+    origin,
+    trust,
+    fetched: ports.clock.now().toISOString(),
+  };
+  const home = join(sourcesDir(ports), `${source.name}-${shortId(id)}`);
+  const out = await ports.files.makePrivateDirectory(
+    join(sourcesDir(ports), `.new-${source.name}-`),
+  );
+  try {
+    await ports.files.rename(tree, join(out, "linux"));
+    await ports.files.write(join(out, "source.json"), `${JSON.stringify(marker, undefined, 2)}\n`);
+    await ports.files.remove(home);
+    await ports.files.rename(out, home);
+  } finally {
+    await ports.files.remove(out);
+    await ports.files.remove(work);
+  }
+  return { path: join(home, "linux"), id, version, origin, trust, cached: false };
+}
+
+/**
+ * The tree for a source: the cached one, else what `make` builds in a private
+ * directory. Nothing stays when it fails.
+ */
+export async function cachedOr(
+  source: Source,
+  ports: Ports,
+  make: (work: string) => Promise<NewTree>,
+): Promise<FetchResult> {
+  const found = await findTree((key) => key === source.key, ports);
+  if (found) return found;
+  return withLock(lockPath(source.name, ports), source.name, ports, async () => {
+    const meanwhile = await findTree((key) => key === source.key, ports);
+    if (meanwhile) return meanwhile;
+    const work = await ports.files.makePrivateDirectory(
+      join(sourcesDir(ports), `.new-${source.name}-`),
+    );
+    try {
+      return await publish(source, await make(work), work, ports);
+    } finally {
+      await ports.files.remove(work);
+    }
+  });
+}

@@ -1,0 +1,100 @@
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Command, FanResult, Gate, RunResult } from "../ports.ts";
+
+/** What of a child process is used here. */
+interface Piped {
+  readonly stdin: Writable | null | undefined;
+  readonly stdout: Readable | null | undefined;
+}
+
+/** How a child is started and waited for; NodeProcesses knows, so that an interrupt reaches it. */
+export interface Starter<Child extends Piped> {
+  spawn(command: Command, stdin: "pipe" | "ignore"): Child;
+  /** `keepOutput`: collect its standard output; otherwise somebody else reads it. */
+  finish(child: Child, keepOutput: boolean): Promise<RunResult>;
+  stop(child: Child): Promise<void>;
+}
+
+/** Files.append. */
+export async function appendChunks(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await pipeline(chunks, createWriteStream(path, { flags: "a" }));
+}
+
+/** Starts a shell-free pipeline; what the last one prints is for the caller to read. */
+function startSources<Child extends Piped>(commands: readonly Command[], starter: Starter<Child>) {
+  const jobs: { child: Child; done: Promise<RunResult> }[] = [];
+  for (const command of commands) {
+    const before = jobs.at(-1)?.child;
+    const child = starter.spawn(command, before ? "pipe" : "ignore");
+    if (before?.stdout && child.stdin) {
+      before.stdout.pipe(child.stdin);
+      child.stdin.on("error", () => before.stdout?.destroy());
+    }
+    jobs.push({ child, done: starter.finish(child, false) });
+  }
+  return jobs;
+}
+
+/** Resolves when a stream has room again, or will never have. */
+const roomIn = (stream: Writable): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      stream.off("drain", done).off("close", done);
+      resolve();
+    };
+    stream.on("drain", done).on("close", done);
+  });
+
+/** Writes to every sink that still listens, and waits until each has room. */
+async function feed(sinks: readonly Piped[], chunk: Uint8Array): Promise<void> {
+  const full = sinks.filter(({ stdin }) => stdin?.writable && !stdin.write(chunk));
+  if (full.length > 0) await Promise.all(full.map(({ stdin }) => roomIn(stdin as Writable)));
+}
+
+/** Processes.fan: see there for what it promises. */
+export async function fanOut<Child extends Piped>(
+  sources: readonly Command[],
+  gate: Gate,
+  sinks: readonly Command[],
+  starter: Starter<Child>,
+): Promise<FanResult> {
+  const before = startSources(sources, starter);
+  const after = sinks.map((command) => {
+    const child = starter.spawn(command, "pipe");
+    // EPIPE: its exit code tells why it stopped reading.
+    child.stdin?.on("error", () => undefined);
+    return { child, done: starter.finish(child, true) };
+  });
+  const everyone = [...before, ...after];
+  const stopAll = () => Promise.all(everyone.map(({ child }) => starter.stop(child)));
+  for (const { done } of everyone)
+    void done.then((result) => (result.code === 0 ? undefined : stopAll()));
+  try {
+    await carry(
+      before.at(-1)?.child,
+      gate,
+      after.map(({ child }) => child),
+    );
+    if ((await Promise.all(before.map(({ done }) => done))).every(({ code }) => code === 0))
+      gate.end();
+  } catch (error) {
+    await stopAll();
+    await Promise.all(everyone.map(({ done }) => done));
+    throw error;
+  }
+  for (const { child } of after) child.stdin?.end();
+  const results = await Promise.all(everyone.map(({ done }) => done));
+  return { sources: results.slice(0, before.length), sinks: results.slice(before.length) };
+}
+
+async function carry(from: Piped | undefined, gate: Gate, sinks: readonly Piped[]): Promise<void> {
+  for await (const chunk of from?.stdout ?? []) {
+    gate.push(chunk as Buffer);
+    await feed(sinks, chunk as Buffer);
+  }
+}
