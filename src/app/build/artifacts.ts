@@ -35,7 +35,8 @@ export async function assembleArtifacts(
   const name = `${made.release}-${plan.arch.name}`;
   const dir = join(stage, name);
   await ports.files.mkdir(dir, 0o755);
-  if (made.scope === "kernel") await timer.stage("artifacts", () => kernelFiles(plan, made, dir, ports));
+  if (made.scope === "kernel")
+    await timer.stage("artifacts", () => kernelFiles(plan, made, dir, ports));
   else await ports.files.copy(made.module ?? "", join(dir, "xt_TARPIT.ko"));
   await ports.files.copy(made.config, join(dir, "config"));
   await ports.files.copy(made.logFile, join(dir, "build.log"));
@@ -43,7 +44,12 @@ export async function assembleArtifacts(
   await timer.stage("extension", () => buildExtensions(plan.abis, extensions, ports));
   await writeMetadata(plan, made, key, dir, timer, ports);
   if (plan.packages.length > 0) {
-    await timer.stage("package", () => packageArtifacts({ dir, kinds: plan.packages, arch: plan.arch, epoch: plan.make.epoch }, ports));
+    await timer.stage("package", () =>
+      packageArtifacts(
+        { dir, kinds: plan.packages, arch: plan.arch, epoch: plan.make.epoch },
+        ports,
+      ),
+    );
   }
   const files = await writeSums(dir, ports);
   const checked = await timer.stage("verify", () => verified(dir, out, ports));
@@ -52,14 +58,21 @@ export async function assembleArtifacts(
   return { dir: join(out, name), release: made.release, files, checked };
 }
 
-async function kernelFiles(plan: BuildPlan, made: Compiled, dir: string, ports: Ports): Promise<void> {
-  const copy = (from: string, to: string) => ports.files.copy(join(made.buildDir, from), join(dir, to));
+async function kernelFiles(
+  plan: BuildPlan,
+  made: Compiled,
+  dir: string,
+  ports: Ports,
+): Promise<void> {
+  const copy = (from: string, to: string) =>
+    ports.files.copy(join(made.buildDir, from), join(dir, to));
   await copy(plan.arch.bootImage, plan.arch.bootImageName);
   await copy("vmlinux", "vmlinux");
   await copy("System.map", "System.map");
   const modules = join(made.buildDir, "modules-installed");
   await ports.files.remove(modules);
-  if (made.configResult?.settings.get("MODULES") === "y") await installModules(made, modules, ports);
+  if (made.configResult?.settings.get("MODULES") === "y")
+    await installModules(made, modules, ports);
   else await ports.files.mkdir(join(modules, "lib", "modules", made.release));
   await archiveModules(modules, join(dir, "modules.tar.gz"), made.setup.epoch, ports);
 }
@@ -67,7 +80,12 @@ async function kernelFiles(plan: BuildPlan, made: Compiled, dir: string, ports: 
 async function installModules(made: Compiled, to: string, ports: Ports): Promise<void> {
   const command: Command = {
     program: "make",
-    args: [...makeArguments(made.setup), `INSTALL_MOD_PATH=${to}`, "INSTALL_MOD_STRIP=1", "modules_install"],
+    args: [
+      ...makeArguments(made.setup),
+      `INSTALL_MOD_PATH=${to}`,
+      "INSTALL_MOD_STRIP=1",
+      "modules_install",
+    ],
     env: cleanMakeEnvironment,
   };
   const result = await ports.processes.run(command, { logFile: made.logFile });
@@ -80,15 +98,33 @@ async function installModules(made: Compiled, to: string, ports: Ports): Promise
     });
   }
   // Links into the source and build trees of this machine mean nothing on another.
-  for (const link of ["build", "source"]) await ports.files.remove(join(to, "lib/modules", made.release, link));
+  for (const link of ["build", "source"])
+    await ports.files.remove(join(to, "lib/modules", made.release, link));
 }
 
 /** Sorted, owned by root, one timestamp: the same modules give the same bytes (gzip -n, tar(1) "Reproducibility"). */
-async function archiveModules(from: string, to: string, epoch: number, ports: Ports): Promise<void> {
+async function archiveModules(
+  from: string,
+  to: string,
+  epoch: number,
+  ports: Ports,
+): Promise<void> {
   const results = await ports.processes.pipe([
     {
       program: "tar",
-      args: ["-C", from, "--sort=name", "--owner=0", "--group=0", "--numeric-owner", `--mtime=@${epoch}`, "--format=gnu", "-cf", "-", "lib"],
+      args: [
+        "-C",
+        from,
+        "--sort=name",
+        "--owner=0",
+        "--group=0",
+        "--numeric-owner",
+        `--mtime=@${epoch}`,
+        "--format=gnu",
+        "-cf",
+        "-",
+        "lib",
+      ],
     },
     { program: "gzip", args: ["-n", "-9"] },
     { program: "dd", args: [`of=${to}`, "bs=1M", "status=none"] },

@@ -31,7 +31,13 @@ export interface Compiled {
  * directories are compiled once.
  */
 export async function openBuildDir(plan: BuildPlan, tree: string, ports: Ports) {
-  const identity = JSON.stringify([plan.arch, plan.config, plan.compiler, plan.make.epoch, plan.scope]);
+  const identity = JSON.stringify([
+    plan.arch,
+    plan.config,
+    plan.compiler,
+    plan.make.epoch,
+    plan.scope,
+  ]);
   const dir = join(ports.cacheDir, "builds", `${plan.arch.name}-${shortHash(tree, identity)}`);
   await ports.files.mkdir(dir);
   const lock = await ports.files.lock(`${dir}.lock`);
@@ -48,7 +54,11 @@ export async function compileKernel(
   try {
     const logFile = join(dir, "build.log");
     await ports.files.write(logFile, "");
-    const config = await timer.stage("config", () => configure(plan, setup, logFile, ports), plan.config.base);
+    const config = await timer.stage(
+      "config",
+      () => configure(plan, setup, logFile, ports),
+      plan.config.base,
+    );
     const all = makeCommand(setup, plan.arch.targets);
     const log = await timer.stage("kernel", () => runMake(all, plan, logFile, ports));
     return {
@@ -72,7 +82,8 @@ export const configure = (
   setup: MakeSetup,
   logFile: string,
   ports: Ports,
-): Promise<ConfigResult> => makeConfig(plan.config, setup, join(setup.buildDir ?? setup.tree, ".config"), ports, logFile);
+): Promise<ConfigResult> =>
+  makeConfig(plan.config, setup, join(setup.buildDir ?? setup.tree, ".config"), ports, logFile);
 
 export const makeCommand = (setup: MakeSetup, targets: readonly string[]): Command => ({
   program: "make",
@@ -95,7 +106,13 @@ export async function runMake(
     const { compiled, item } = reader.progress;
     if (compiled === shown) return;
     shown = compiled;
-    ports.log.progress({ stage: "kernel", unit: "files", done: compiled, item, ...(total ? { total } : {}) });
+    ports.log.progress({
+      stage: "kernel",
+      unit: "files",
+      done: compiled,
+      item,
+      ...(total ? { total } : {}),
+    });
   };
   const result = await ports.processes.run(command, { onLine, logFile, capture: false });
   const summary = reader.summary();

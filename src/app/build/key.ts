@@ -16,10 +16,15 @@ export interface BuildKey {
 
 export async function buildKey(plan: BuildPlan, ports: Ports): Promise<BuildKey> {
   const kernel = hash({
-    source: plan.source?.id ?? `${plan.against?.dir}:${plan.against?.release}:${plan.against?.configText}`,
+    source:
+      plan.source?.id ??
+      `${plan.against?.dir}:${plan.against?.release}:${plan.against?.configText}`,
     series: plan.series.sha256,
     base: await baseIdentity(plan, ports),
-    requests: (await softened(plan.config.requests, new Map(), ports)).map((r) => [r.symbol, r.value]),
+    requests: (await softened(plan.config.requests, new Map(), ports)).map((r) => [
+      r.symbol,
+      r.value,
+    ]),
     arch: plan.arch,
     scope: plan.scope,
     compiler: plan.compiler,
@@ -37,7 +42,8 @@ export async function buildKey(plan: BuildPlan, ports: Ports): Promise<BuildKey>
   return { kernel, artifacts };
 }
 
-const hash = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+const hash = (value: unknown): string =>
+  createHash("sha256").update(JSON.stringify(value)).digest("hex");
 
 async function baseIdentity(plan: BuildPlan, ports: Ports): Promise<string> {
   if (plan.against || isTarget(plan.config.base)) return plan.config.base;
@@ -53,10 +59,15 @@ interface Finished {
   readonly files: readonly (readonly [name: string, size: number, mtimeMs: number])[];
 }
 
-const memory = (out: string, key: BuildKey): string => join(ownCorner(out), `${key.artifacts.slice(0, 16)}.json`);
+const memory = (out: string, key: BuildKey): string =>
+  join(ownCorner(out), `${key.artifacts.slice(0, 16)}.json`);
 
 /** The artifacts a run with the same key left, if every file is still as it left them (size and time). */
-export async function findFinished(out: string, key: BuildKey, ports: Ports): Promise<Finished | undefined> {
+export async function findFinished(
+  out: string,
+  key: BuildKey,
+  ports: Ports,
+): Promise<Finished | undefined> {
   const text = await ports.files.readText(memory(out, key)).catch(() => undefined);
   if (text === undefined) return undefined;
   const finished = JSON.parse(text) as Finished;
@@ -68,7 +79,12 @@ export async function findFinished(out: string, key: BuildKey, ports: Ports): Pr
   return finished;
 }
 
-export async function rememberFinished(out: string, key: BuildKey, made: Artifacts, ports: Ports): Promise<void> {
+export async function rememberFinished(
+  out: string,
+  key: BuildKey,
+  made: Artifacts,
+  ports: Ports,
+): Promise<void> {
   const files: [string, number, number][] = [];
   for (const name of made.files) {
     const info = await ports.files.stat(join(made.dir, name));

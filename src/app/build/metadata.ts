@@ -23,7 +23,11 @@ export async function writeMetadata(
     scope: plan.scope,
     profile: plan.config.profile?.name ?? null,
     abis: plan.abis.map((abi) => abi.name),
-    kernel: { release: made.release, version: plan.version.text, bootImage: plan.scope === "kernel" ? plan.arch.bootImageName : null },
+    kernel: {
+      release: made.release,
+      version: plan.version.text,
+      bootImage: plan.scope === "kernel" ? plan.arch.bootImageName : null,
+    },
     source: plan.source
       ? { id: plan.source.id, origin: plan.source.origin, trust: plan.source.trust }
       : { headers: plan.against?.release },
@@ -41,10 +45,18 @@ export async function writeMetadata(
     warnings: made.log.diagnostics.filter((d) => d.severity === "warning").map(showDiagnostic),
     warningsOmitted: made.log.omitted,
   };
-  await ports.files.write(join(dir, "metadata.json"), `${JSON.stringify(metadata, null, 2)}\n`, 0o644);
+  await ports.files.write(
+    join(dir, "metadata.json"),
+    `${JSON.stringify(metadata, null, 2)}\n`,
+    0o644,
+  );
 }
 
-async function extensionSums(plan: BuildPlan, dir: string, ports: Ports): Promise<Record<string, string>> {
+async function extensionSums(
+  plan: BuildPlan,
+  dir: string,
+  ports: Ports,
+): Promise<Record<string, string>> {
   const sums: Record<string, string> = {};
   for (const abi of plan.abis) {
     for (const name of ["libipt_TARPIT.so", "libxt_TARPIT.so"]) {

@@ -4,7 +4,14 @@ import { newFiles } from "../../core/patch/index.ts";
 import { parseDotconfig } from "../../core/kconfig/dotconfig.ts";
 import { makeArguments, type MakeSetup } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
-import { configure, type Compiled, kernelRelease, makeCommand, openBuildDir, runMake } from "./kernel.ts";
+import {
+  configure,
+  type Compiled,
+  kernelRelease,
+  makeCommand,
+  openBuildDir,
+  runMake,
+} from "./kernel.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { StageTimer } from "./stages.ts";
 import { shortHash } from "./tree.ts";
@@ -23,12 +30,21 @@ export const compileModule = (
 ): Promise<Compiled> =>
   tree === undefined ? againstHeaders(plan, timer, ports) : inTree(plan, tree, timer, ports);
 
-async function inTree(plan: BuildPlan, tree: string, timer: StageTimer, ports: Ports): Promise<Compiled> {
+async function inTree(
+  plan: BuildPlan,
+  tree: string,
+  timer: StageTimer,
+  ports: Ports,
+): Promise<Compiled> {
   const { dir, setup, release } = await openBuildDir(plan, tree, ports);
   try {
     const logFile = join(dir, "build.log");
     await ports.files.write(logFile, "");
-    const config = await timer.stage("config", () => configure(plan, setup, logFile, ports), plan.config.base);
+    const config = await timer.stage(
+      "config",
+      () => configure(plan, setup, logFile, ports),
+      plan.config.base,
+    );
     const asModule = config.settings.get("NETFILTER_XT_TARGET_TARPIT") === "m";
     if (!asModule) throw builtIn(plan);
     const prepare = makeCommand(setup, ["modules_prepare"]);
@@ -63,16 +79,30 @@ const builtIn = (plan: BuildPlan) =>
 async function againstHeaders(plan: BuildPlan, timer: StageTimer, ports: Ports): Promise<Compiled> {
   const headers = plan.against;
   if (!headers) throw new Error("no headers to build against");
-  const dir = join(ports.cacheDir, "builds", `${plan.arch.name}-${shortHash(headers.dir, headers.release, plan.series.sha256)}`);
+  const dir = join(
+    ports.cacheDir,
+    "builds",
+    `${plan.arch.name}-${shortHash(headers.dir, headers.release, plan.series.sha256)}`,
+  );
   await ports.files.remove(dir);
   await layOut(dir, plan, headers.configText, ports);
   const setup: MakeSetup = { ...plan.make, tree: headers.dir };
   const logFile = join(dir, "build.log");
   const command = {
     ...makeCommand(setup, []),
-    args: [...makeArguments(setup), `-j${setup.jobs}`, `M=${dir}`, `KCFLAGS=-ffile-prefix-map=${dir}=.`, "modules"],
+    args: [
+      ...makeArguments(setup),
+      `-j${setup.jobs}`,
+      `M=${dir}`,
+      `KCFLAGS=-ffile-prefix-map=${dir}=.`,
+      "modules",
+    ],
   };
-  const log = await timer.stage("module", () => runMake(command, plan, logFile, ports), headers.release);
+  const log = await timer.stage(
+    "module",
+    () => runMake(command, plan, logFile, ports),
+    headers.release,
+  );
   await ports.files.write(join(dir, "config"), headers.configText);
   return {
     scope: "module",
@@ -93,7 +123,12 @@ async function againstHeaders(plan: BuildPlan, timer: StageTimer, ports: Ports):
  * of its own, and the symbols that Kconfig would have set, for those families that the
  * kernel has.
  */
-async function layOut(dir: string, plan: BuildPlan, configText: string, ports: Ports): Promise<void> {
+async function layOut(
+  dir: string,
+  plan: BuildPlan,
+  configText: string,
+  ports: Ports,
+): Promise<void> {
   for (const file of newFiles(plan.series.patches)) {
     const name = file.path.startsWith("include/uapi/")
       ? join("include", file.path.slice("include/uapi/".length))
@@ -103,7 +138,11 @@ async function layOut(dir: string, plan: BuildPlan, configText: string, ports: P
   const config = parseDotconfig(configText);
   const has = (symbol: string): boolean => (config.get(symbol) ?? "n") !== "n";
   if (!has("NETFILTER_XTABLES")) throw noTables(plan);
-  const symbols = ["NETFILTER_XT_TARGET_TARPIT", "IP_NF_TARGET_TARPIT", ...(has("IPV6") ? ["IP6_NF_TARGET_TARPIT"] : [])];
+  const symbols = [
+    "NETFILTER_XT_TARGET_TARPIT",
+    "IP_NF_TARGET_TARPIT",
+    ...(has("IPV6") ? ["IP6_NF_TARGET_TARPIT"] : []),
+  ];
   const defines = symbols.map((symbol) => `-DCONFIG_${symbol}_MODULE=1`).join(" ");
   const makefile = `obj-m := xt_TARPIT.o\nccflags-y := -I$(src)/include ${defines}\n`;
   await ports.files.write(join(dir, "Makefile"), makefile);

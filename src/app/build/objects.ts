@@ -12,12 +12,21 @@ export async function expectedObjects(plan: BuildPlan, ports: Ports): Promise<nu
 }
 
 /** Only a build from nothing counts: one that was taken up again compiles fewer. */
-export async function rememberObjects(plan: BuildPlan, compiled: number, ports: Ports): Promise<void> {
+export async function rememberObjects(
+  plan: BuildPlan,
+  compiled: number,
+  ports: Ports,
+): Promise<void> {
   const before = Number(await ports.files.readText(counts(plan, ports)).catch(() => "0"));
   if (compiled > before) await ports.files.write(counts(plan, ports), String(compiled));
 }
 
 const counts = (plan: BuildPlan, ports: Ports): string => {
-  const name = [plan.arch.name, plan.config.profile?.name ?? "own", plan.scope, lineOf(plan.version)].join("-");
+  const name = [
+    plan.arch.name,
+    plan.config.profile?.name ?? "own",
+    plan.scope,
+    lineOf(plan.version),
+  ].join("-");
   return join(ports.cacheDir, "counts", name);
 };

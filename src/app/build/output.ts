@@ -39,7 +39,12 @@ function translate(error: NodeJS.ErrnoException, dir: string): Error {
       next: "wait for it to end, or give this one a directory of its own with --out",
     });
   }
-  if (error.code === "EACCES" || error.code === "EROFS" || error.code === "ENOTDIR" || error.code === "EPERM") {
+  if (
+    error.code === "EACCES" ||
+    error.code === "EROFS" ||
+    error.code === "ENOTDIR" ||
+    error.code === "EPERM"
+  ) {
     return badInput("build.out", {
       what: "the output directory cannot be written",
       where: `${dir} (${error.code})`,

@@ -8,7 +8,13 @@ import { ownCorner } from "./output.ts";
  * Renames the finished directory to its place. Another build of ours that is there
  * moves to OUT/.tarpit-kit/previous; a directory that is not ours is never touched.
  */
-export async function putInPlace(from: string, to: string, out: string, key: BuildKey, ports: Ports): Promise<void> {
+export async function putInPlace(
+  from: string,
+  to: string,
+  out: string,
+  key: BuildKey,
+  ports: Ports,
+): Promise<void> {
   if (await ports.files.stat(to)) await moveAside(to, out, key, ports);
   await ports.files.rename(from, to);
 }

@@ -12,6 +12,7 @@ import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
 import { headersOf, type Headers } from "./headers.ts";
 import type { StageTimer } from "./stages.ts";
+import { treeFingerprint } from "./tree.ts";
 
 /** Everything that was chosen before the first file is written. */
 export interface BuildPlan {
@@ -30,13 +31,18 @@ export interface BuildPlan {
   readonly make: Omit<MakeSetup, "tree" | "buildDir">;
 }
 
-export async function makePlan(request: BuildRequest, timer: StageTimer, ports: Ports): Promise<BuildPlan> {
+export async function makePlan(
+  request: BuildRequest,
+  timer: StageTimer,
+  ports: Ports,
+): Promise<BuildPlan> {
   const arch = await loadArch(request.arch, ports);
   const abis = chooseAbis(arch, request.userland);
   const scope = request.against === undefined ? request.scope : "module";
   await timer.stage("tools", () => ensureTools(needs(request), arch, abis, ports, request));
   const config = await planConfig(request, arch, ports);
-  const against = request.against === undefined ? undefined : await headersOf(request.against, arch, ports);
+  const against =
+    request.against === undefined ? undefined : await headersOf(request.against, arch, ports);
   const spec = request.tree ?? request.kernel;
   refuseBoth(request);
   const source = against
@@ -82,23 +88,32 @@ function refuseBoth(request: BuildRequest): void {
   });
 }
 
-async function bring(spec: string | undefined, request: BuildRequest, ports: Ports): Promise<FetchResult> {
+async function bring(
+  spec: string | undefined,
+  request: BuildRequest,
+  ports: Ports,
+): Promise<FetchResult> {
   const chosen =
-    request.tree === undefined ? (spec ?? (await defaultSpec(ports))) : resolve(ports.host.cwd, request.tree);
-  return fetchSource(
-    {
-      spec: chosen,
-      insecureSkipVerify: request.insecureSkipVerify,
-      ...(request.mirror === undefined ? {} : { mirror: request.mirror }),
-    },
+    request.tree === undefined
+      ? (spec ?? (await defaultSpec(ports)))
+      : resolve(ports.host.cwd, request.tree);
+  const { insecureSkipVerify, mirror } = request;
+  const source = await fetchSource(
+    { spec: chosen, insecureSkipVerify, ...(mirror === undefined ? {} : { mirror }) },
     ports,
   );
+  if (source.origin.kind !== "tree") return source;
+  return { ...source, id: await treeFingerprint(source.path, ports) };
 }
 
 /** Stands for "now" in what is built, so that the same inputs give the same bytes: 2020-01-01 unless SOURCE_DATE_EPOCH says otherwise. */
 const defaultEpoch = 1_577_836_800;
 
-function makeSetup(request: BuildRequest, arch: Arch, ports: Ports): Omit<MakeSetup, "tree" | "buildDir"> {
+function makeSetup(
+  request: BuildRequest,
+  arch: Arch,
+  ports: Ports,
+): Omit<MakeSetup, "tree" | "buildDir"> {
   const epoch = Number(ports.host.env["SOURCE_DATE_EPOCH"] ?? defaultEpoch);
   return {
     arch,
@@ -110,7 +125,10 @@ function makeSetup(request: BuildRequest, arch: Arch, ports: Ports): Omit<MakeSe
   };
 }
 
-async function compilerVersion(make: Omit<MakeSetup, "tree" | "buildDir">, ports: Ports): Promise<string> {
+async function compilerVersion(
+  make: Omit<MakeSetup, "tree" | "buildDir">,
+  ports: Ports,
+): Promise<string> {
   const result = await ports.processes.run({ program: compilerOf(make), args: ["--version"] });
   return result.stdout.split("\n")[0] ?? "";
 }

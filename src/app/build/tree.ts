@@ -4,6 +4,7 @@ import { environment } from "../../core/errors.ts";
 import { cleanMakeEnvironment, makeArguments } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { patchTree } from "../patch.ts";
+import type { FetchResult } from "../fetch.ts";
 import type { BuildPlan } from "./plan.ts";
 
 export const shortHash = (...parts: readonly string[]): string =>
@@ -13,37 +14,79 @@ export const shortHash = (...parts: readonly string[]): string =>
  * The patched tree for this source and series, from the cache or made now. The
  * source itself is never written: an unpacked source in the cache is copied as hard
  * links (the patch engine writes beside and renames, so no shared inode is written
- * through), a tree of the user's is copied whole.
+ * through), a tree of the user's is copied whole, and anew when a file in it changed.
  */
 export async function preparedTree(plan: BuildPlan, ports: Ports): Promise<string> {
   const source = plan.source;
   if (!source) throw new Error("a build against headers has no tree");
-  const home = join(ports.cacheDir, "trees", shortHash(source.id, plan.series.sha256));
-  const tree = join(home, "linux");
+  const own = source.origin.kind === "tree";
+  const name = shortHash(own ? source.path : source.id, plan.series.sha256);
+  const home = join(ports.cacheDir, "trees", name);
   const lock = await ports.files.lock(`${home}.lock`).catch((error: NodeJS.ErrnoException) => {
-    throw locked(error, tree);
+    throw locked(error, home);
   });
   try {
-    if (await ports.files.stat(tree)) return tree;
-    await ports.files.remove(home);
-    const draft = `${home}.draft`;
-    await ports.files.remove(draft);
-    await ports.files.mkdir(draft);
-    await copyTree(source.path, join(draft, "linux"), source.trust.how === "user", ports);
-    await cleanTree(join(draft, "linux"), plan, ports);
-    await patchTree(
-      { tree: join(draft, "linux"), series: plan.series.path, check: false, reverse: false, fuzz: 0 },
-      ports,
-    );
-    await ports.files.rename(draft, home);
-    return tree;
+    const before = await ports.files.readText(join(home, "source")).catch(() => undefined);
+    if (before !== source.id) await makeTree(plan, source, home, own, ports);
+    return join(home, "linux");
   } finally {
     await lock.release();
   }
 }
 
+async function makeTree(
+  plan: BuildPlan,
+  source: FetchResult,
+  home: string,
+  own: boolean,
+  ports: Ports,
+): Promise<void> {
+  const draft = `${home}.draft`;
+  const tree = join(draft, "linux");
+  await ports.files.remove(draft);
+  await ports.files.mkdir(draft);
+  await copyTree(source.path, tree, own, ports);
+  await cleanTree(tree, plan, ports);
+  const options = { check: false, reverse: false, fuzz: 0 };
+  await patchTree({ tree, series: plan.series.path, ...options }, ports);
+  await ports.files.write(join(draft, "source"), source.id);
+  await ports.files.remove(home);
+  await ports.files.rename(draft, home);
+}
+
+/**
+ * What a tree of the user's holds, as one hash over every file's path, size and time of
+ * change. Its path alone would call an edited tree unchanged; reading 1.5 GB each time
+ * would take longer than the answer is worth.
+ */
+export async function treeFingerprint(path: string, ports: Ports): Promise<string> {
+  const result = await ports.processes.pipe([
+    {
+      program: "find",
+      args: [
+        path,
+        "-name",
+        ".git",
+        "-prune",
+        "-o",
+        "!",
+        "-type",
+        "d",
+        "-printf",
+        "%P %s %T@ %l\\0",
+      ],
+    },
+    { program: "sort", args: ["-z"], env: { LC_ALL: "C" } },
+    { program: "sha256sum", args: [] },
+  ]);
+  return `tree:${result.at(-1)?.stdout.slice(0, 64) ?? ""}`;
+}
+
 async function copyTree(from: string, to: string, whole: boolean, ports: Ports): Promise<void> {
-  const copy = (args: readonly string[]): Command => ({ program: "cp", args: [...args, "--", from, to] });
+  const copy = (args: readonly string[]): Command => ({
+    program: "cp",
+    args: [...args, "--", from, to],
+  });
   const links = whole ? undefined : await ports.processes.run(copy(["-al"]));
   if (links?.code === 0) return;
   await ports.files.remove(to);
