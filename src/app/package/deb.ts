@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import { findExtensionTargets } from "../../core/abi/extension.ts";
+import { target } from "../../core/abi/judge.ts";
+import type { Abi } from "../../core/arch.ts";
+import {
+  depmodFiles,
+  extensionControl,
+  extensionDirectory,
+  hookNames,
+  imageStem,
+  kernelControl,
+  kernelScript,
+  moduleControl,
+  moduleScript,
+  type KernelPackage,
+} from "../../core/deb.ts";
+import { parseElf } from "../../core/elf/file.ts";
+import { loadImage } from "../../core/elf/load.ts";
+import { extensionNames } from "../../core/extension.ts";
+import type { Ports } from "../../ports.ts";
+import { put, runTool, type DebContents } from "./stage.ts";
+
+/** linux-image-RELEASE: image, System.map, config and modules; no headers. */
+export function kernelDeb(
+  dir: string,
+  bootImage: string,
+  about: KernelPackage,
+  ports: Ports,
+): DebContents {
+  const { release } = about;
+  return {
+    control: kernelControl(about),
+    software: "the Linux kernel",
+    scripts: Object.fromEntries(hookNames.map((hook) => [hook, kernelScript(hook, about)])),
+    fill: async (root) => {
+      await put(
+        join(dir, bootImage),
+        join(root, "boot", `${imageStem(about.arch)}-${release}`),
+        ports,
+      );
+      await put(join(dir, "System.map"), join(root, "boot", `System.map-${release}`), ports);
+      await put(join(dir, "config"), join(root, "boot", `config-${release}`), ports);
+      const args = ["-xzf", join(dir, "modules.tar.gz"), "-C", root, "--no-same-owner"];
+      await runTool({ program: "tar", args, env: { LC_ALL: "C" } }, ports);
+      for (const name of depmodFiles)
+        await ports.files.remove(join(root, "lib/modules", release, name));
+    },
+  };
+}
+
+/** A module for a kernel that is there already; depmod(8) takes updates/ before the kernel's own. */
+export const moduleDeb = (dir: string, about: KernelPackage, ports: Ports): DebContents => ({
+  control: moduleControl(about),
+  software: "tarpit-kit",
+  scripts: moduleScripts(about),
+  fill: (root) =>
+    put(
+      join(dir, "xt_TARPIT.ko"),
+      join(root, "lib/modules", about.release, "updates/xt_TARPIT.ko"),
+      ports,
+    ),
+});
+
+function moduleScripts(about: KernelPackage): Readonly<Record<string, string>> {
+  const scripts: Record<string, string> = {};
+  for (const hook of hookNames) {
+    const text = moduleScript(hook, about);
+    if (text !== undefined) scripts[hook] = text;
+  }
+  return scripts;
+}
+
+/** iptables-tarpit for one ABI, depending on the libxtables it was compiled for. */
+export async function extensionDeb(
+  dir: string,
+  abi: Abi,
+  version: string,
+  ports: Ports,
+): Promise<DebContents> {
+  const from = join(dir, "extensions", abi.name);
+  const image = loadImage(parseElf(await ports.files.readBytes(join(from, extensionNames[0]))));
+  const libxtables =
+    /\.(\d+)$/.exec(findExtensionTargets(image, target.name)[0]?.version ?? "")?.[1] ?? "12";
+  return {
+    control: extensionControl(abi, version, libxtables),
+    software: "tarpit-kit",
+    scripts: {},
+    fill: async (root) => {
+      for (const name of extensionNames)
+        await put(join(from, name), join(root, extensionDirectory(abi), name), ports);
+    },
+  };
+}
