@@ -17,7 +17,7 @@ export type EntryType =
   | "block device"
   | "fifo"
   | "sparse file"
-  | "unknown entry";
+  | "thing of unknown type";
 
 /** An entry or archive that is not let through. */
 export class ArchiveRefused extends Error {

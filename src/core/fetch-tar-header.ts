@@ -93,6 +93,6 @@ const types: Readonly<Record<string, EntryType>> = {
 
 /** Before POSIX a directory was a file whose name ends in a slash (tar(5), "Old-Style Archive Format"). */
 export function typeOf(flag: string, path: string): EntryType {
-  const type = types[flag] ?? "unknown entry";
+  const type = types[flag] ?? "thing of unknown type";
   return type === "file" && path.endsWith("/") ? "directory" : type;
 }

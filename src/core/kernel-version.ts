@@ -45,7 +45,9 @@ export const parseKernelVersion = (text: string): KernelVersion | undefined =>
 export function parseKernelRelease(text: string): KernelVersion | undefined {
   const match = leading.exec(text);
   const rest = match ? text.slice(match[0].length) : "";
-  return rest === "" || /^[-+~_.][\w.+~-]*$/.test(rest) ? fromMatch(match) : undefined;
+  return rest === "" || /^(?:[-+~_]|\.[A-Za-z])[\w.+~-]*$/.test(rest)
+    ? fromMatch(match)
+    : undefined;
 }
 
 /** Room for the fourth number below the third: 2.4.37.11 is 2.4.37000011. */

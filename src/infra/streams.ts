@@ -1,8 +1,6 @@
-import { createWriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { Command, FanResult, Gate, RunResult } from "../ports.ts";
 
 /** What of a child process is used here. */
@@ -19,10 +17,15 @@ export interface Starter<Child extends Piped> {
   stop(child: Child): Promise<void>;
 }
 
-/** Files.append. */
+/** Files.append: each chunk is in the file before the next is asked for. */
 export async function appendChunks(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await pipeline(chunks, createWriteStream(path, { flags: "a" }));
+  const file = await open(path, "a");
+  try {
+    for await (const chunk of chunks) await file.appendFile(chunk);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Starts a shell-free pipeline; what the last one prints is for the caller to read. */
@@ -72,8 +75,10 @@ export async function fanOut<Child extends Piped>(
   });
   const everyone = [...before, ...after];
   const stopAll = () => Promise.all(everyone.map(({ child }) => starter.stop(child)));
-  for (const { done } of everyone)
+  // Not the sinks after the first: they only listen.
+  for (const { done } of everyone.slice(0, before.length + 1)) {
     void done.then((result) => (result.code === 0 ? undefined : stopAll()));
+  }
   try {
     await carry(
       before.at(-1)?.child,

@@ -142,7 +142,7 @@ async function judgeNames(
     for (const line of listing.split("\0").filter((text) => text !== "")) {
       const [, mode = "", hash = "", name = ""] =
         /^(\d+) \w+ ([0-9a-f]+)\t([\s\S]*)$/.exec(line) ?? [];
-      const type = modes[mode] ?? "unknown entry";
+      const type = modes[mode] ?? "thing of unknown type";
       const link =
         type === "symlink"
           ? await must(["cat-file", "blob", hash], repository, url, ports)
