@@ -42,6 +42,7 @@ async function runCommand(
   const log = new TerminalLog(process.stderr, style, globals);
   const world = await openWorld(log);
   const unhook = onInterrupt(() => world.interrupt());
+  const started = performance.now();
   try {
     const outcome = await work(world.ports);
     log.end();
@@ -52,7 +53,19 @@ async function runCommand(
     return report(command, globals, error, style);
   } finally {
     unhook();
+    if (process.env["TARPIT_KIT_TRACE"]) trace(performance.now() - started, world.busyMs());
   }
+}
+
+/** What this process itself cost, for `npm run bench`: own CPU, time without a child at work, peak memory. */
+function trace(wallMs: number, busyMs: number): void {
+  const { user, system } = process.cpuUsage();
+  const facts = {
+    cpuSeconds: (user + system) / 1e6,
+    outsideSeconds: (wallMs - busyMs) / 1000,
+    maxRssMiB: process.resourceUsage().maxRSS / 1024,
+  };
+  process.stderr.write(`${JSON.stringify({ trace: facts })}\n`);
 }
 
 function show(command: string, globals: Globals, outcome: Outcome): void {

@@ -4,6 +4,8 @@ import type { Log, Ports } from "../ports.ts";
 export interface World {
   readonly ports: Ports;
   interrupt(): Promise<void>;
+  /** Milliseconds in which at least one child process ran. */
+  busyMs(): number;
 }
 
 /** Built only when a command needs it: `--version` and `--help` load none of it. */

@@ -2,7 +2,15 @@ import { execa, type ResultPromise } from "execa";
 import { accessSync, constants, createWriteStream, statSync, type WriteStream } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Interrupted } from "../core/errors.ts";
-import type { Command, FanResult, Gate, Processes, RunOptions, RunResult, Session } from "../ports.ts";
+import type {
+  Command,
+  FanResult,
+  Gate,
+  Processes,
+  RunOptions,
+  RunResult,
+  Session,
+} from "../ports.ts";
 import { fanOut } from "./streams.ts";
 
 type Child = ResultPromise<{ buffer: false; reject: false; encoding: "buffer" }>;
@@ -50,7 +58,13 @@ function collect(
   return { text: () => Buffer.concat(chunks).toString("utf8") };
 }
 
-const signalNumbers: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGPIPE: 13, SIGTERM: 15 };
+const signalNumbers: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGKILL: 9,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
 
 function exitCode(result: Awaited<Child>): number {
   if (result.exitCode !== undefined) return result.exitCode;
@@ -74,6 +88,8 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
  */
 export class NodeProcesses implements Processes {
   readonly #running = new Map<number, Child>();
+  #busyMs = 0;
+  #busySince = 0;
   #interrupted = false;
   /**
    * Should this process be killed outright (SIGKILL), its children get SIGTERM from the kernel:
@@ -86,11 +102,20 @@ export class NodeProcesses implements Processes {
     return result as RunResult;
   }
 
-  async pipe(commands: readonly Command[], options: RunOptions = {}): Promise<readonly RunResult[]> {
+  async pipe(
+    commands: readonly Command[],
+    options: RunOptions = {},
+  ): Promise<readonly RunResult[]> {
     this.#refuseAfterInterrupt();
-    const log = options.logFile === undefined ? undefined : createWriteStream(options.logFile, { flags: "a" });
+    const log =
+      options.logFile === undefined
+        ? undefined
+        : createWriteStream(options.logFile, { flags: "a" });
     const jobs = this.#launch(commands, options, log);
-    const timer = this.#deadline(jobs.map((job) => job.child), options.timeoutMs);
+    const timer = this.#deadline(
+      jobs.map((job) => job.child),
+      options.timeoutMs,
+    );
     const results = await Promise.all(jobs.map((job) => job.done));
     clearTimeout(timer.handle);
     if (log) await new Promise<void>((resolve) => log.end(resolve));
@@ -100,7 +125,10 @@ export class NodeProcesses implements Processes {
 
   start(command: Command, options: RunOptions = {}): Session {
     this.#refuseAfterInterrupt();
-    const log = options.logFile === undefined ? undefined : createWriteStream(options.logFile, { flags: "a" });
+    const log =
+      options.logFile === undefined
+        ? undefined
+        : createWriteStream(options.logFile, { flags: "a" });
     const child = this.#spawn(command, options, "pipe");
     const timer = this.#deadline([child], options.timeoutMs);
     const done = this.#finish(child, options, log).then((result) => {
@@ -117,7 +145,11 @@ export class NodeProcesses implements Processes {
     };
   }
 
-  async fan(sources: readonly Command[], gate: Gate, sinks: readonly Command[]): Promise<FanResult> {
+  async fan(
+    sources: readonly Command[],
+    gate: Gate,
+    sinks: readonly Command[],
+  ): Promise<FanResult> {
     this.#refuseAfterInterrupt();
     const result = fanOut(sources, gate, sinks, {
       spawn: (command, stdin) => this.#spawn(command, {}, stdin),
@@ -139,6 +171,21 @@ export class NodeProcesses implements Processes {
     await Promise.all([...this.#running.values()].map((child) => this.#stop(child)));
   }
 
+  /** Milliseconds in which at least one child ran: the rest of a run's time is our own. */
+  busyMs(): number {
+    return this.#busyMs;
+  }
+
+  #begun(pid: number, child: Child): void {
+    if (this.#running.size === 0) this.#busySince = performance.now();
+    this.#running.set(pid, child);
+  }
+
+  #ended(pid: number): void {
+    if (!this.#running.delete(pid) || this.#running.size > 0) return;
+    this.#busyMs += performance.now() - this.#busySince;
+  }
+
   #refuseAfterInterrupt(): void {
     if (this.#interrupted) throw new Interrupted();
   }
@@ -147,7 +194,11 @@ export class NodeProcesses implements Processes {
     const jobs: { child: Child; done: Promise<RunResult> }[] = [];
     for (const [index, command] of commands.entries()) {
       const last = index === commands.length - 1;
-      const child = this.#spawn(command, index === 0 ? options : {}, index === 0 ? "ignore" : "pipe");
+      const child = this.#spawn(
+        command,
+        index === 0 ? options : {},
+        index === 0 ? "ignore" : "pipe",
+      );
       const before = jobs.at(-1)?.child;
       if (before) connect(before, child);
       jobs.push({ child, done: this.#finish(child, options, log, last) });
@@ -156,7 +207,10 @@ export class NodeProcesses implements Processes {
   }
 
   #spawn(command: Command, options: RunOptions, stdin: "pipe" | "ignore"): Child {
-    const [program, ...args] = [...this.#tied, command.program, ...command.args] as [string, ...string[]];
+    const [program, ...args] = [...this.#tied, command.program, ...command.args] as [
+      string,
+      ...string[],
+    ];
     const child = execa(program, args, {
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
       env: { ...command.env },
@@ -174,7 +228,7 @@ export class NodeProcesses implements Processes {
       child.stdin?.on("error", () => undefined);
       child.stdin?.end(options.input);
     }
-    if (child.pid !== undefined) this.#running.set(child.pid, child);
+    if (child.pid !== undefined) this.#begun(child.pid, child);
     return child;
   }
 
@@ -188,7 +242,7 @@ export class NodeProcesses implements Processes {
     const out = last ? collect(child.stdout, "stdout", options, log) : undefined;
     const err = collect(child.stderr, "stderr", options, log);
     const result = await child;
-    if (child.pid !== undefined) this.#running.delete(child.pid);
+    if (child.pid !== undefined) this.#ended(child.pid);
     const missing = result.code === "ENOENT" ? `${result.originalMessage}\n` : "";
     return {
       code: exitCode(result),
@@ -200,7 +254,10 @@ export class NodeProcesses implements Processes {
   }
 
   #deadline(children: readonly Child[], timeoutMs: number | undefined) {
-    const timer: { fired: boolean; handle: NodeJS.Timeout | undefined } = { fired: false, handle: undefined };
+    const timer: { fired: boolean; handle: NodeJS.Timeout | undefined } = {
+      fired: false,
+      handle: undefined,
+    };
     if (timeoutMs === undefined) return timer;
     timer.handle = setTimeout(() => {
       timer.fired = true;

@@ -10,7 +10,13 @@ import { NodeProcesses } from "./processes.ts";
 /** dist/infra/world.js and src/infra/world.ts are both two levels below the package. */
 const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-export function realWorld(log: Log): { readonly ports: Ports; interrupt(): Promise<void> } {
+export interface RealWorld {
+  readonly ports: Ports;
+  interrupt(): Promise<void>;
+  busyMs(): number;
+}
+
+export function realWorld(log: Log): RealWorld {
   const processes = new NodeProcesses();
   const host = thisHost();
   const ports: Ports = {
@@ -23,5 +29,5 @@ export function realWorld(log: Log): { readonly ports: Ports; interrupt(): Promi
     packageRoot,
     cacheDir: cacheDirectory(host.env),
   };
-  return { ports, interrupt: () => processes.interrupt() };
+  return { ports, interrupt: () => processes.interrupt(), busyMs: () => processes.busyMs() };
 }

@@ -18,10 +18,14 @@ export function describePatch(result: PatchResult, style: Style): string {
       `  ${file.action} ${file.path}`,
       ...file.hunks
         .filter((hunk) => hunk.offset !== 0 || hunk.fuzz !== 0)
-        .map((hunk) => style.yellow(`    hunk ${hunk.index}: ${moved(hunk.offset)}${fuzzy(hunk.fuzz)}`)),
+        .map((hunk) =>
+          style.yellow(`    hunk ${hunk.index}: ${moved(hunk.offset)}${fuzzy(hunk.fuzz)}`),
+        ),
     ]),
   ]);
-  lines.push(`${style.green(words[result.outcome])}: series ${result.series}, ${result.written} files written`);
+  lines.push(
+    `${style.green(words[result.outcome])}: series ${result.series}, ${result.written} files written`,
+  );
   return `${lines.join("\n")}\n`;
 }
 

@@ -57,7 +57,7 @@ function unmetOf(definitions: readonly Definition[], wanted: number, settings: S
   const candidates = definitions.flatMap((definition) => {
     const parts: Expression[] = [...definition.depends];
     if (definition.promptIf) parts.push(definition.promptIf);
-    const expression = all(parts);
+    const expression = all(distinct(parts));
     if (!expression || evaluate(expression, settings) >= wanted) return [];
     const missing = unmet(expression, settings, wanted).map(show);
     return [
@@ -71,6 +71,11 @@ function unmetOf(definitions: readonly Definition[], wanted: number, settings: S
   });
   return candidates.toSorted((a, b) => a.unmet.length - b.unmet.length)[0];
 }
+
+/** Nested menus repeat their conditions; a person reads each once. */
+const distinct = (parts: readonly Expression[]): readonly Expression[] => [
+  ...new Map(parts.map((part) => [show(part), part])).values(),
+];
 
 function selectedBy(symbol: string, tree: KconfigTree): string[] {
   const names: string[] = [];
