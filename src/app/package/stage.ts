@@ -47,7 +47,7 @@ export async function writeDeb(
     0o644,
   );
   await writeControl(root, contents, ports);
-  await runTool({ program: "chmod", args: ["-R", "u=rwX,go=rX", root] }, ports);
+  await plainModes(root, Object.keys(contents.scripts), ports);
   const file = `${control.package}_${control.version}_${control.architecture}.deb`;
   const args = ["--root-owner-group", "-Zxz", "-z6", "--build", root, join(outDir, file)];
   await runTool(
@@ -55,6 +55,15 @@ export async function writeDeb(
     ports,
   );
   return file;
+}
+
+/** Directories 0755, files 0644, scripts 0755: whatever our umask and the build left. */
+async function plainModes(root: string, scripts: readonly string[], ports: Ports): Promise<void> {
+  const directories = ["-type", "d", "-exec", "chmod", "0755", "{}", "+"];
+  const files = ["-type", "f", "-exec", "chmod", "0644", "{}", "+"];
+  await runTool({ program: "find", args: [root, ...directories, "-o", ...files] }, ports);
+  const paths = scripts.map((name) => join(root, "DEBIAN", name));
+  if (paths.length > 0) await runTool({ program: "chmod", args: ["0755", ...paths] }, ports);
 }
 
 async function writeControl(
