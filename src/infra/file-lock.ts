@@ -95,6 +95,17 @@ async function takeOver(draft: string, path: string, me: Omit<Holder, "token">):
 
 /** Files.lock: see there for what it promises. */
 export async function takeLock(path: string): Promise<Lock> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await tryLock(path);
+    } catch (error) {
+      // The holder before us may have removed the directory together with its lock.
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || tries >= 10) throw error;
+    }
+  }
+}
+
+async function tryLock(path: string): Promise<Lock> {
   await mkdir(dirname(path), { recursive: true });
   const me = await thisProcess();
   const text = JSON.stringify({ ...me, token: randomUUID() } satisfies Holder);

@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import type { PlannedFile } from "../core/patch/index.ts";
+import type { Lock, Ports } from "../ports.ts";
+import { decide, type Decision } from "./patch/decide.ts";
+import { interrupted, lockedTree, writeTrouble } from "./patch/errors.ts";
+import { leftover, recover } from "./patch/journal.ts";
+import { loadSeries, type LoadedSeries } from "./patch/load.ts";
+import { openTree } from "./patch/read.ts";
+import { ownDirectory } from "./patch/state.ts";
+import { perform } from "./patch/write.ts";
+import { requireKernelTree } from "./tree.ts";
+
+export { loadSeries, type LoadedSeries } from "./patch/load.ts";
+
+export interface PatchRequest {
+  readonly tree: string;
+  /** A name like `linux-6.1`, or the path of a series file; without one the tree's version decides. */
+  readonly series?: string;
+  /** Plan only: nothing is written, not even a lock. */
+  readonly check: boolean;
+  readonly reverse: boolean;
+  /** The last patch to apply, or to take out. */
+  readonly until?: string;
+  /** Context lines that need not match. */
+  readonly fuzz: number;
+}
+
+export type PatchOutcome =
+  | "applied"
+  | "already-applied"
+  | "would-apply"
+  | "reversed"
+  | "would-reverse"
+  | "not-applied";
+
+export interface PatchResult {
+  readonly tree: string;
+  readonly series: string;
+  readonly outcome: PatchOutcome;
+  /** In the order they were applied or taken out. */
+  readonly patches: readonly {
+    readonly name: string;
+    readonly state: PatchOutcome;
+    readonly files: readonly PlannedFile[];
+  }[];
+  /** Files written or removed. */
+  readonly written: number;
+}
+
+/** Applies a series to a tree, or takes it out: all of it, or nothing. */
+export async function patchTree(request: PatchRequest, ports: Ports): Promise<PatchResult> {
+  const tree = await openTree(request.tree, ports);
+  const version = request.series === undefined ? await requireKernelTree(tree, ports) : undefined;
+  const series = await loadSeries(ports, request.series, version);
+  if (request.check) return (await checkOnly(request, tree, series, ports)).result;
+  const lock = await lockTree(tree, ports);
+  if (!lock) return withoutWriting(request, tree, series, ports);
+  try {
+    await recover(tree, ports);
+    const { result, work } = await decide(request, tree, series, ports);
+    if (work) await perform(tree, series.name, work, ports);
+    return result;
+  } finally {
+    await unlock(tree, lock, ports);
+  }
+}
+
+async function checkOnly(
+  request: PatchRequest,
+  tree: string,
+  series: LoadedSeries,
+  ports: Ports,
+): Promise<Decision> {
+  const left = await leftover(tree, ports);
+  if (left === "journal" || left === "undo") throw interrupted(tree);
+  return decide(request, tree, series, ports);
+}
+
+/** Undefined for a tree that cannot be written. */
+async function lockTree(tree: string, ports: Ports): Promise<Lock | undefined> {
+  try {
+    return await ports.files.lock(join(tree, ownDirectory, "lock"));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") throw lockedTree(error as Error, tree);
+    if (code === "EACCES" || code === "EROFS" || code === "EPERM") return undefined;
+    throw writeTrouble(error, tree);
+  }
+}
+
+/** A tree that cannot be written is fine as long as nothing has to be. */
+async function withoutWriting(
+  request: PatchRequest,
+  tree: string,
+  series: LoadedSeries,
+  ports: Ports,
+): Promise<PatchResult> {
+  const { result, work } = await checkOnly(request, tree, series, ports);
+  if (!work) return result;
+  throw writeTrouble(Object.assign(new Error("read-only"), { code: "EACCES", path: tree }), tree);
+}
+
+/** Our directory goes with the lock when nothing else is in it; while we hold the lock nobody else adds to it. */
+async function unlock(tree: string, lock: Lock, ports: Ports): Promise<void> {
+  const own = join(tree, ownDirectory);
+  const left = await ports.files.list(own);
+  if (left.length === 1 && left[0] === "lock") await ports.files.remove(own);
+  await lock.release();
+}

@@ -1,0 +1,194 @@
+import { dirname, join } from "node:path";
+import { badInput, failure } from "../../core/errors.ts";
+import { safePath } from "../../core/patch/index.ts";
+import type { Ports } from "../../ports.ts";
+import { digest, formatState, ownDirectory, type State, statePath } from "./state.ts";
+
+/**
+ * How all files of a series change at once. Four directories in TREE/.tarpit-kit, one
+ * renamed into the next, so that whatever a killed run leaves says by its name what the
+ * next run has to do:
+ *   stage    the new bytes and the old ones are being written: throw it away
+ *   journal  complete, files are being replaced by renames: finish it
+ *   undo     a replacement failed (a full disk): put the old bytes back
+ *   done     nothing is left to do: throw it away
+ */
+const names = ["stage", "journal", "undo", "done"] as const;
+type Name = (typeof names)[number];
+
+export interface Step {
+  readonly path: string;
+  /** sha256 before and after; null: no file. */
+  readonly before: string | null;
+  readonly after: string | null;
+  /** The bytes before are kept for the time after, under their hash. */
+  readonly keep: boolean;
+}
+
+export interface Journal {
+  readonly version: 1;
+  readonly kind: "apply" | "reverse";
+  readonly series: string;
+  readonly steps: readonly Step[];
+  /** Directories that the steps make, outer ones first, and that go again when empty. */
+  readonly made: readonly string[];
+  readonly removable: readonly string[];
+  /** Kept originals that nothing needs afterwards. */
+  readonly dropped: readonly string[];
+  readonly state: State;
+}
+
+export const placeOf = (tree: string, name: Name | "original", ...rest: string[]): string =>
+  join(tree, ownDirectory, name, ...rest);
+
+const journalFile = "journal.json";
+
+const stateFile = "state.json";
+
+/** Writes the journal into the stage and makes it count. After this only names change: no room is needed. */
+export async function commit(tree: string, journal: Journal, ports: Ports): Promise<void> {
+  await ports.files.write(placeOf(tree, "stage", stateFile), formatState(journal.state));
+  await ports.files.write(placeOf(tree, "stage", journalFile), JSON.stringify(journal));
+  await ports.files.rename(placeOf(tree, "stage"), placeOf(tree, "journal"));
+}
+
+/** What is there now; not a file when anything on the way is no directory of the tree itself. */
+async function hashOf(tree: string, path: string, ports: Ports): Promise<string | null> {
+  const parts = path.split("/");
+  for (let depth = 1; depth < parts.length; depth += 1) {
+    const above = await ports.files.stat(join(tree, ...parts.slice(0, depth)));
+    if (!above) return null;
+    if (above.kind !== "directory") return "not a file";
+  }
+  const info = await ports.files.stat(join(tree, path));
+  if (!info) return null;
+  return info.kind === "file"
+    ? digest(await ports.files.readBytes(join(tree, path)))
+    : "not a file";
+}
+
+/** Replaces the files; can be called again after it was cut off anywhere. */
+export async function replaceFiles(tree: string, journal: Journal, ports: Ports): Promise<void> {
+  const { files } = ports;
+  for (const [index, step] of journal.steps.entries()) {
+    const target = join(tree, step.path);
+    const staged = placeOf(tree, "journal", `new-${index}`);
+    const now = await hashOf(tree, step.path, ports);
+    if (now !== step.before && now !== step.after) throw changedMeanwhile(target);
+    if (step.after === null) await files.remove(target);
+    else if (await files.stat(staged)) {
+      await files.mkdir(dirname(target));
+      await files.rename(staged, target);
+    } else if (now !== step.after) throw changedMeanwhile(target);
+  }
+  for (const path of journal.removable) await removeEmpty(join(tree, path), ports);
+}
+
+/** After all files are in place: keeps the originals, puts the state in place, and clears up. */
+export async function settle(tree: string, journal: Journal, ports: Ports): Promise<void> {
+  const { files } = ports;
+  for (const [index, step] of journal.steps.entries()) {
+    const old = placeOf(tree, "journal", `old-${index}`);
+    if (!step.keep || step.before === null || !(await files.stat(old))) continue;
+    await files.mkdir(placeOf(tree, "original"));
+    await files.rename(old, placeOf(tree, "original", step.before));
+  }
+  const state = placeOf(tree, "journal", stateFile);
+  if (journal.state.applied.length === 0) await files.remove(statePath(tree));
+  else if (await files.stat(state)) await files.rename(state, statePath(tree));
+  for (const hash of journal.dropped) await files.remove(placeOf(tree, "original", hash));
+  await removeEmpty(placeOf(tree, "original"), ports);
+  await files.rename(placeOf(tree, "journal"), placeOf(tree, "done"));
+  await files.remove(placeOf(tree, "done"));
+}
+
+const removeEmpty = async (path: string, ports: Ports): Promise<void> => {
+  const info = await ports.files.stat(path);
+  if (info?.kind === "directory" && (await ports.files.list(path)).length === 0)
+    await ports.files.remove(path);
+};
+
+/** Puts the old bytes back; can be called again after it was cut off anywhere. */
+export async function undo(tree: string, ports: Ports): Promise<void> {
+  const { files } = ports;
+  if (await files.stat(placeOf(tree, "journal")))
+    await files.rename(placeOf(tree, "journal"), placeOf(tree, "undo"));
+  const journal = await readJournal(tree, "undo", ports);
+  for (const [index, step] of journal.steps.entries()) {
+    const target = join(tree, step.path);
+    const old = placeOf(tree, "undo", `old-${index}`);
+    const now = await hashOf(tree, step.path, ports);
+    if (now !== step.before && now !== step.after) throw changedMeanwhile(target);
+    if (step.before === null) await files.remove(target);
+    else if (await files.stat(old)) {
+      await files.mkdir(dirname(target));
+      await files.rename(old, target);
+    }
+  }
+  for (const path of journal.made.toReversed()) await removeEmpty(join(tree, path), ports);
+  await files.rename(placeOf(tree, "undo"), placeOf(tree, "done"));
+  await files.remove(placeOf(tree, "done"));
+}
+
+/** Which of the directories a killed run has left. */
+export async function leftover(tree: string, ports: Ports): Promise<Name | undefined> {
+  for (const name of ["undo", "journal", "stage", "done"] as const) {
+    if (await ports.files.stat(placeOf(tree, name))) return name;
+  }
+  return undefined;
+}
+
+/** Ends what a killed run has begun, and says what became of it. */
+export async function recover(tree: string, ports: Ports): Promise<void> {
+  for (;;) {
+    const found = await leftover(tree, ports);
+    if (found === undefined) return;
+    if (found === "journal") {
+      const journal = await readJournal(tree, "journal", ports);
+      await replaceFiles(tree, journal, ports);
+      await settle(tree, journal, ports);
+      const what = journal.kind === "apply" ? "applied" : "taken out";
+      ports.log.warn(`an earlier run was cut off while ${journal.series} was ${what}; finished it`);
+    } else if (found === "undo") {
+      await undo(tree, ports);
+      ports.log.warn("an earlier run was cut off; its changes were taken back");
+    } else {
+      await ports.files.remove(placeOf(tree, found));
+      if (found === "stage")
+        ports.log.warn("an earlier run was cut off before it changed anything; cleared up");
+    }
+  }
+}
+
+/** A journal must not send us out of the tree, whoever wrote it. */
+export async function readJournal(
+  tree: string,
+  name: "journal" | "undo",
+  ports: Ports,
+): Promise<Journal> {
+  const path = placeOf(tree, name, journalFile);
+  const journal = JSON.parse(await ports.files.readText(path)) as Journal;
+  const paths = [...journal.steps.map((step) => step.path), ...journal.made, ...journal.removable];
+  const hashes = [
+    ...journal.dropped,
+    ...journal.steps.flatMap((step) => (step.keep && step.before !== null ? [step.before] : [])),
+  ];
+  if (
+    journal.version === 1 &&
+    paths.every((at) => safePath(at) === at) &&
+    hashes.every((hash) => /^[\da-f]{64}$/.test(hash))
+  )
+    return journal;
+  throw badInput("patch.journal", {
+    what: "what an earlier run has left is damaged, or of another version of tarpit-kit",
+    where: path,
+    next: "unpack the tree again",
+  });
+}
+
+const changedMeanwhile = (path: string): Error =>
+  failure("patch.changed-meanwhile", {
+    what: "a file was changed after an earlier run was cut off, so that run can be neither finished nor undone",
+    where: path,
+    next: `the bytes before and after are in ${ownDirectory}; put one of them in place and run this again`,
+  });

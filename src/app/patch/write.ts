@@ -1,0 +1,132 @@
+import { dirname } from "node:path";
+import type { Patch } from "../../core/patch/index.ts";
+import type { Ports } from "../../ports.ts";
+import type { Change } from "./changes.ts";
+import type { Work } from "./decide.ts";
+import { undoFailed, unrecorded, writeTrouble } from "./errors.ts";
+import { commit, type Journal, leftover, placeOf, replaceFiles, settle, undo } from "./journal.ts";
+import type { AppliedSeries, State, StateFile } from "./state.ts";
+
+/** Writes what was decided: all of it, or (on any failure) nothing. */
+export async function perform(
+  tree: string,
+  series: string,
+  work: Work,
+  ports: Ports,
+): Promise<void> {
+  const journal = journalOf(series, work);
+  try {
+    for (const [index, change] of work.changes.entries()) await stage(tree, index, change, ports);
+    await commit(tree, journal, ports);
+    await replaceFiles(tree, journal, ports);
+  } catch (error) {
+    await takeBack(tree, ports);
+    throw writeTrouble(error, tree);
+  }
+  await settle(tree, journal, ports).catch((error: unknown) => {
+    throw unrecorded(error, tree);
+  });
+}
+
+/** Both versions are on the disk before the first file is touched: a full one is found out here. */
+async function stage(
+  tree: string,
+  index: number,
+  { before, after }: Change,
+  ports: Ports,
+): Promise<void> {
+  if (after)
+    await ports.files.write(placeOf(tree, "stage", `new-${index}`), after.bytes, after.mode);
+  if (before)
+    await ports.files.write(placeOf(tree, "stage", `old-${index}`), before.bytes, before.mode);
+}
+
+async function takeBack(tree: string, ports: Ports): Promise<void> {
+  try {
+    const left = await leftover(tree, ports);
+    if (left === "journal" || left === "undo") await undo(tree, ports);
+    else if (left !== undefined) await ports.files.remove(placeOf(tree, left));
+  } catch (error) {
+    throw undoFailed(error, tree);
+  }
+}
+
+function journalOf(series: string, work: Work): Journal {
+  const record = recordOf(series, work);
+  const state = stateWith(work.state, work.before, record);
+  const needed = new Set(
+    state.applied.flatMap(({ files }) => files.map(({ original }) => original)),
+  );
+  const known = new Set(work.before?.files.map(({ original }) => original));
+  return {
+    version: 1,
+    kind: work.kind,
+    series,
+    steps: work.changes.map(({ path, before, after }) => ({
+      path,
+      before: before?.hash ?? null,
+      after: after?.hash ?? null,
+      keep: before !== undefined && needed.has(before.hash) && !known.has(before.hash),
+    })),
+    made: missingDirectories(work),
+    removable: removable(work),
+    dropped: [...known].filter((hash) => hash !== null && !needed.has(hash)) as string[],
+    state,
+  };
+}
+
+/** Directories above a path, outer ones first. */
+const above = (path: string): string[] => {
+  const parent = dirname(path);
+  return parent === "." ? [] : [...above(parent), parent];
+};
+
+function missingDirectories({ changes, snapshot }: Work): string[] {
+  const wanted = changes.filter(({ after }) => after).flatMap(({ path }) => above(path));
+  return [...new Set(wanted)].filter((path) => snapshot.entries.get(path)?.kind !== "directory");
+}
+
+/** Taken out, a series' own directories go when empty; otherwise a removed file's do, as with GNU patch and git. */
+function removable({ changes, kind, before }: Work): string[] {
+  if (kind === "reverse" && before) return before.directories.toReversed();
+  const gone = changes.filter(({ after }) => !after).flatMap(({ path }) => above(path));
+  return [...new Set(gone)].toSorted((a, b) => b.length - a.length);
+}
+
+/** The series as it will be recorded; undefined when no patch of it is left. */
+function recordOf(series: string, work: Work): AppliedSeries | undefined {
+  if (work.patches.length === 0) return undefined;
+  const files = new Map(work.before?.files.map((file) => [file.path, file]));
+  for (const change of work.changes)
+    files.set(change.path, fileRecord(change, files.get(change.path)));
+  const directories = [...(work.before?.directories ?? []), ...missingDirectories(work)];
+  return {
+    series,
+    patches: work.patches.map(({ name, sha256 }: Patch) => ({ name, sha256 })),
+    files: [...files.values()].filter(
+      ({ before, after, modeBefore, modeAfter }) => before !== after || modeBefore !== modeAfter,
+    ),
+    directories: [...new Set(directories)],
+  };
+}
+
+/** A file's record; what it was before stays what it was before the first patch. */
+const fileRecord = ({ path, before, after }: Change, known: StateFile | undefined): StateFile => ({
+  path,
+  before: known ? known.before : (before?.hash ?? null),
+  modeBefore: known ? known.modeBefore : (before?.mode ?? null),
+  original: known ? known.original : (before?.hash ?? null),
+  after: after?.hash ?? null,
+  modeAfter: after?.mode ?? null,
+});
+
+function stateWith(
+  state: State,
+  before: AppliedSeries | undefined,
+  record: AppliedSeries | undefined,
+): State {
+  const rest = state.applied.filter((entry) => entry !== before && entry.series !== record?.series);
+  if (!record) return { version: 1, applied: rest };
+  const at = before ? state.applied.indexOf(before) : rest.length;
+  return { version: 1, applied: rest.toSpliced(at < 0 ? rest.length : at, 0, record) };
+}

@@ -1,0 +1,83 @@
+import { locate, patternOf } from "./locate.ts";
+import type { Hunk, PlacedHunk } from "./types.ts";
+
+export interface Applied {
+  readonly lines: readonly string[];
+  readonly placed: readonly PlacedHunk[];
+  /** Hunks that fit nowhere, with the line they were first looked for at. */
+  readonly refused: readonly {
+    readonly index: number;
+    readonly hunk: Hunk;
+    readonly guess: number;
+  }[];
+}
+
+/** The file as it is written: input lines are copied up to where hunks change something. */
+class Output {
+  readonly lines: string[] = [];
+  readonly #input: readonly string[];
+  /** Input lines that are dealt with; no later hunk may change them. */
+  frozen = 0;
+  constructor(input: readonly string[]) {
+    this.#input = input;
+  }
+  put(line: string): void {
+    const last = this.lines.length - 1;
+    const before = this.lines[last];
+    // A line without newline is no longer the last one.
+    if (before !== undefined && !before.endsWith("\n")) this.lines[last] = `${before}\n`;
+    this.lines.push(line);
+  }
+  copyUntil(line: number): void {
+    const end = Math.min(line, this.#input.length);
+    for (; this.frozen < end; this.frozen += 1) this.put(this.#input[this.frozen] ?? "");
+  }
+  /** Writes the hunk at line `where`. Context keeps the input's own text, which fuzz may have overlooked. */
+  write(hunk: Hunk, where: number): void {
+    let at = where - 1;
+    for (const [index, text] of hunk.texts.entries()) {
+      const op = hunk.ops[index];
+      if (op !== " ") this.copyUntil(at);
+      if (op === "+") this.put(text);
+      if (op === "-") this.frozen += 1;
+      if (op !== "+") at += 1;
+    }
+  }
+}
+
+/**
+ * Applies the hunks of one file in their order, with GNU patch's rules. A later hunk is
+ * first looked for where the ones before it were found to have moved to.
+ */
+export function applyHunks(
+  input: readonly string[],
+  hunks: readonly Hunk[],
+  maxFuzz: number,
+): Applied {
+  const output = new Output(input);
+  const placed: PlacedHunk[] = [];
+  const refused: { index: number; hunk: Hunk; guess: number }[] = [];
+  let offset = 0;
+  for (const [position, hunk] of hunks.entries()) {
+    const index = position + 1;
+    const pattern = patternOf(hunk);
+    const guess = pattern.first + offset;
+    const most = Math.min(maxFuzz, Math.max(pattern.prefix, pattern.suffix));
+    let fuzz = 0;
+    let where = locate(input, pattern, guess, output.frozen, fuzz);
+    while (where === undefined && fuzz < most) {
+      fuzz += 1;
+      where = locate(input, pattern, guess, output.frozen, fuzz);
+    }
+    if (where !== undefined) offset += where - guess;
+    // The change itself must come after what is done already (context may overlap).
+    if (where === undefined || where - 1 + pattern.prefix < output.frozen) {
+      refused.push({ index, hunk, guess });
+      continue;
+    }
+    output.write(hunk, where);
+    placed.push({ index, offset, fuzz });
+  }
+  output.copyUntil(input.length);
+  return { lines: output.lines, placed, refused };
+}

@@ -1,0 +1,58 @@
+import { locate, patternOf } from "./locate.ts";
+import { reverseHunk } from "./reverse.ts";
+import type { Hunk, Refusal } from "./types.ts";
+
+/** A line in more places than this says nothing about where a hunk belongs. */
+const tooCommon = 100;
+
+/** Where most lines of the hunk are, in their places relative to each other; else the guess. */
+function nearestPlace(lines: readonly string[], old: readonly string[], guess: number): number {
+  const wanted = new Set(old);
+  const where = new Map<string, number[]>();
+  for (const [index, line] of lines.entries()) {
+    if (!wanted.has(line)) continue;
+    const places = where.get(line) ?? [];
+    if (places.length <= tooCommon) places.push(index);
+    where.set(line, places);
+  }
+  const votes = new Map<number, number>();
+  for (const [index, line] of old.entries()) {
+    const places = where.get(line) ?? [];
+    if (places.length > tooCommon) continue;
+    for (const place of places) votes.set(place - index, (votes.get(place - index) ?? 0) + 1);
+  }
+  const distance = (start: number): number => Math.abs(start + 1 - guess);
+  let best = guess - 1;
+  for (const [start, count] of votes) {
+    const lead = count - (votes.get(best) ?? 0);
+    if (lead > 0 || (lead === 0 && distance(start) < distance(best))) best = start;
+  }
+  return best + 1;
+}
+
+/** Why a hunk fits nowhere: its first line that differs at the place that comes nearest. */
+export function explain(
+  at: { readonly index: number; readonly hunk: Hunk; readonly guess: number },
+  lines: readonly string[],
+  patch: string,
+  path: string,
+): Refusal {
+  const { old } = patternOf(at.hunk);
+  const start = nearestPlace(lines, old, at.guess);
+  const differs = old.findIndex((line, index) => lines[start - 1 + index] !== line);
+  const index = Math.max(0, differs);
+  const found = lines[start - 1 + index];
+  const undo = patternOf(reverseHunk(at.hunk));
+  const looksApplied = undo.old.length > 0 && locate(lines, undo, undo.first, 0, 0) !== undefined;
+  return {
+    patch,
+    path,
+    reason: "no-match",
+    line: at.hunk.line,
+    hunk: at.index,
+    ...(old[index] === undefined ? {} : { expected: old[index] }),
+    ...(found === undefined ? {} : { found }),
+    foundLine: start + index,
+    looksApplied,
+  };
+}

@@ -1,0 +1,118 @@
+import type { GitHeader, HeaderName } from "./types.ts";
+
+const escapes: Readonly<Record<string, string>> = {
+  a: "\x07",
+  b: "\b",
+  t: "\t",
+  n: "\n",
+  v: "\v",
+  f: "\f",
+  r: "\r",
+  '"': '"',
+  "\\": "\\",
+};
+
+/** A C-quoted name at the start of `text` (git-config core.quotePath); octal escapes are bytes. */
+export function unquote(
+  text: string,
+): { readonly name: string; readonly rest: string } | undefined {
+  const quoted = /^"((?:[^"\\\n]|\\[abtnvfr"\\]|\\[0-3][0-7]{2})*)"/.exec(text);
+  if (!quoted) return undefined;
+  const name = (quoted[1] ?? "").replaceAll(/\\([0-7]{3}|.)/g, (_, code: string) =>
+    code.length === 3 ? String.fromCharCode(Number.parseInt(code, 8)) : (escapes[code] ?? code),
+  );
+  return { name, rest: text.slice(quoted[0].length) };
+}
+
+/**
+ * Where an unquoted name ends: at a tab, else at the first space (GNU diffutils manual,
+ * "Unified Format"); git writes a tab after a name with spaces and no date, and its own
+ * names go to the end of the line.
+ */
+function plainName(text: string, git: boolean): string {
+  const tab = text.indexOf("\t");
+  if (tab >= 0) return text.slice(0, tab).trimEnd();
+  return git ? text : (/^[^\s]*/.exec(text)?.[0] ?? "");
+}
+
+const hour = 3_600_000;
+
+/**
+ * A time stamp of the epoch means "no such file". Zones differ and the stamp may lack
+ * its own, so whatever is the epoch somewhere on earth counts (POSIX allows offsets
+ * from -25 to +26 hours).
+ */
+function isEpoch(stamp: string): boolean {
+  const parts =
+    /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2})(?:\.\d+)?(?: ?([+-]\d{2}):?(\d{2}))?$/.exec(
+      stamp.trim(),
+    );
+  const time = parts
+    ? Date.parse(
+        `${parts[1]}T${parts[2]}${parts[3] === undefined ? "Z" : `${parts[3]}:${parts[4]}`}`,
+      )
+    : /(?:19(?:69|70)|Epoch)/i.test(stamp)
+      ? Date.parse(`${stamp.trim()} UTC`)
+      : Number.NaN;
+  return time > -25 * hour && time < 26 * hour;
+}
+
+/** What follows `--- ` or `+++ `. */
+export function headerName(text: string, git: boolean): HeaderName {
+  const line = text.replace(/\r$/, "");
+  const quoted = unquote(line);
+  const path = quoted ? quoted.name : plainName(line, git);
+  const stamp = (quoted ? quoted.rest : line.slice(path.length)).trim();
+  if (path === "/dev/null") return { path: undefined, epoch: true };
+  return { path, epoch: stamp !== "" && isEpoch(stamp) };
+}
+
+/** Takes `count` leading components off, as `patch -p` does; undefined when there are not so many. */
+export function stripName(path: string, count: number): string | undefined {
+  let rest = path;
+  for (let left = count; left > 0; left -= 1) {
+    const slash = /\/+/.exec(rest);
+    if (!slash) return undefined;
+    rest = rest.slice(slash.index + slash[0].length);
+  }
+  return rest === "" ? undefined : rest;
+}
+
+/** Both names of a `diff --git` line, for a file that keeps its name (else rename lines say it). */
+function namesOnGitLine(names: string, strip: number): string | undefined {
+  const first = unquote(names);
+  if (first) {
+    const second = unquote(first.rest.trimStart())?.name ?? first.rest.trimStart();
+    const name = stripName(first.name, strip);
+    return name !== undefined && name === stripName(second, strip) ? name : undefined;
+  }
+  for (let space = names.indexOf(" "); space >= 0; space = names.indexOf(" ", space + 1)) {
+    const name = stripName(names.slice(0, space), strip);
+    const rest = names.slice(space + 1);
+    const other = stripName(unquote(rest)?.name ?? rest, strip);
+    if (name !== undefined && name === other) return name;
+  }
+  return undefined;
+}
+
+/** Old and new name by git's own headers. Names on rename and copy lines have no a/ and b/. */
+export function gitNames(
+  git: GitHeader,
+  strip: number,
+): { from: string | undefined; to: string | undefined } {
+  if (git.move !== undefined) {
+    const less = Math.max(0, strip - 1);
+    return { from: stripName(git.from ?? "", less), to: stripName(git.to ?? "", less) };
+  }
+  const name = namesOnGitLine(git.names, strip);
+  return { from: name, to: name };
+}
+
+/** The path in its one spelling, or undefined for one that leaves the tree or enters .git. */
+export function safePath(path: string): string | undefined {
+  if (path.startsWith("/") || path.includes("\0")) return undefined;
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  const forbidden =
+    parts.some((part) => part === ".." || /^\.git$/i.test(part)) || parts[0] === ".tarpit-kit";
+  return forbidden || parts.length === 0 ? undefined : parts.join("/");
+}

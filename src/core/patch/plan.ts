@@ -1,0 +1,101 @@
+import { planFile } from "./plan-file.ts";
+import { reverseDiff } from "./reverse.ts";
+import { candidates } from "./target.ts";
+import { safePath } from "./names.ts";
+import { PlannedTree } from "./tree.ts";
+import type { Entry, FileDiff, Patch, PlannedPatch, Refusal } from "./types.ts";
+
+export interface Plan {
+  /** Every path whose entry is another one afterwards. Empty when something was refused. */
+  readonly changes: ReadonlyMap<string, { readonly before: Entry; readonly after: Entry }>;
+  readonly patches: readonly PlannedPatch[];
+  /** All refusals of the first patch that does not fit; later ones are not tried. */
+  readonly refusals: readonly Refusal[];
+}
+
+/** Patches in the order, and with the diffs in the direction, in which they are to be applied. */
+export const reversed = (patches: readonly Patch[]): Patch[] =>
+  patches.map((patch) => ({ ...patch, reverse: !patch.reverse })).toReversed();
+
+/** The diffs of a patch in the direction it says; taken out, the last comes first. */
+export const directed = (patch: Patch): readonly FileDiff[] =>
+  patch.reverse ? patch.diffs.map(reverseDiff).toReversed() : patch.diffs;
+
+/** Every path that these patches may read or write: what a snapshot for planSeries must have. */
+export function touchedPaths(patches: readonly Patch[]): string[] {
+  const names = patches.flatMap(({ diffs, strip }) =>
+    diffs.flatMap((diff) => candidates(diff, strip)),
+  );
+  return [...new Set(names.map(safePath).filter((path) => path !== undefined))].toSorted();
+}
+
+/**
+ * Plans a whole series on a snapshot of the tree, each patch on the result of the ones
+ * before it. Nothing is read or written here.
+ */
+export function planSeries(
+  patches: readonly Patch[],
+  before: ReadonlyMap<string, Entry>,
+  fuzz: number,
+): Plan {
+  const tree = new PlannedTree(before);
+  const planned: PlannedPatch[] = [];
+  for (const patch of patches) {
+    const refusals = planPatch(patch, tree, fuzz, planned);
+    if (refusals.length > 0) return { changes: new Map(), patches: planned, refusals };
+  }
+  return { changes: changesOf(tree, before), patches: planned, refusals: [] };
+}
+
+/** Names that a diff of this patch moves away or deletes: another one may take them. */
+function leaving(patch: Patch, diffs: readonly FileDiff[]): ReadonlySet<string> {
+  const going = diffs.filter(({ git }) => git?.deleted === true || git?.move === "rename");
+  return new Set(
+    going
+      .flatMap((diff) => candidates(diff, patch.strip).slice(0, 1).map(safePath))
+      .filter((path) => path !== undefined),
+  );
+}
+
+function planPatch(
+  patch: Patch,
+  tree: PlannedTree,
+  fuzz: number,
+  planned: PlannedPatch[],
+): Refusal[] {
+  const diffs = directed(patch);
+  // git names in renames and copies mean the files as they were before the whole patch.
+  const start = new Map<string, Entry>();
+  const context = {
+    patch,
+    tree,
+    fuzz,
+    start,
+    leaving: leaving(patch, diffs),
+    written: new Set<string>(),
+  };
+  for (const diff of diffs) {
+    if (diff.git?.move === undefined) continue;
+    for (const name of candidates(diff, patch.strip))
+      start.set(safePath(name) ?? name, tree.get(safePath(name) ?? name));
+  }
+  const results = diffs.map((diff) => planFile(diff, context));
+  planned.push({ name: patch.name, files: results.flatMap(({ file }) => (file ? [file] : [])) });
+  return results.flatMap(({ refusals }) => refusals);
+}
+
+function sameEntry(a: Entry, b: Entry): boolean {
+  if (a === b) return true;
+  if (a.kind !== "file" || b.kind !== "file") return a.kind === b.kind;
+  if (a.mode !== b.mode || a.lines.length !== b.lines.length) return false;
+  return a.lines.every((line, index) => line === b.lines[index]);
+}
+
+function changesOf(tree: PlannedTree, before: ReadonlyMap<string, Entry>) {
+  const changes = new Map<string, { before: Entry; after: Entry }>();
+  for (const [path, after] of tree.changed()) {
+    const old = before.get(path) ?? { kind: "absent" };
+    if (!sameEntry(old, after)) changes.set(path, { before: old, after });
+  }
+  return changes;
+}
