@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyArtifacts, type VerifyReport } from "../../src/app/verify-artifacts.ts";
-import { describeFinding } from "../../src/cli/render/findings.ts";
+import { wordsOf } from "../../src/cli/render/findings.ts";
 import { TarpitError } from "../../src/core/errors.ts";
 import {
   compileExtension,
@@ -157,7 +157,7 @@ describe("extensions", () => {
     expect(report.findings).toMatchObject([
       { code: "extension.missing", severity: "error", args: { file: ipt } },
     ]);
-    const words = describeFinding(report.findings[0] ?? fail());
+    const words = wordsOf(report.findings[0] ?? fail());
     expect(words.what).toBe(`${ipt} is missing`);
     expect(words.next).toBe(`cp ${report.dir}/${xt} ${report.dir}/${ipt}`);
     execFileSync("sh", ["-c", words.next ?? "false"]);
@@ -188,7 +188,7 @@ describe("extensions", () => {
     expect(report.findings).toMatchObject([
       { code: "extension.stale", args: { file: ipt, twin: xt } },
     ]);
-    expect(describeFinding(report.findings[0] ?? fail()).next).toMatch(
+    expect(wordsOf(report.findings[0] ?? fail()).next).toMatch(
       /^cp .*libxt_TARPIT.so .*libipt_TARPIT.so$/,
     );
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { describeFinding } from "../../src/cli/render/findings.ts";
+import { describeFinding, wordsOf } from "../../src/cli/render/findings.ts";
 import {
   finding,
   hasErrors,
@@ -50,7 +50,7 @@ describe("findings", () => {
         severity: severities[code],
         args: { ...args, ...why },
       } as unknown as Finding;
-      const { what, next } = describeFinding(made);
+      const { what, next } = wordsOf(made);
       expect(what.length, code).toBeGreaterThan(10);
       expect(`${what} ${next ?? ""}`, code).not.toMatch(/undefined|\[object|NaN/);
     }
@@ -58,20 +58,20 @@ describe("findings", () => {
 
   test("a cure is a command that can be pasted, whatever the path holds", () => {
     const dir = "/tmp/it's $(here)";
-    const { next } = describeFinding(
+    const { next } = wordsOf(
       finding("extension.missing", { file: "a.so", dir, arch: "x86_64", twin: "b.so" }),
     );
     expect(next).toBe(`cp '/tmp/it'\\''s $(here)/b.so' '/tmp/it'\\''s $(here)/a.so'`);
-    const rebuild = describeFinding(
+    const rebuild = wordsOf(finding("extension.missing", { file: "a.so", dir, arch: "x86_64" }));
+    expect(rebuild.next).toBe("tarpit-kit build --arch x86_64");
+    const text = describeFinding(
       finding("extension.missing", { file: "a.so", dir, arch: "x86_64" }),
     );
-    expect(rebuild.next).toBe("tarpit-kit build --arch x86_64");
+    expect(text).toBe("a.so is missing\n          next: tarpit-kit build --arch x86_64");
   });
 
   test("control characters of a hostile file never reach the terminal", () => {
-    const { what } = describeFinding(
-      finding("sums.malformed", { line: 1, text: "\u001b[2J\u202eevil" }),
-    );
+    const { what } = wordsOf(finding("sums.malformed", { line: 1, text: "\u001b[2J\u202eevil" }));
     expect(what).not.toMatch(/\p{Cc}|\p{Cf}/u);
     expect(what).toContain("\\u{1b}");
   });

@@ -176,10 +176,16 @@ const safe = (text: string): string =>
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
   );
 
-export function describeFinding(finding: Finding): Words {
+export function wordsOf(finding: Finding): Words {
   const words = (say[finding.code] as (args: unknown) => Words)(finding.args);
   return {
     what: safe(words.what),
     ...(words.next === undefined ? {} : { next: safe(words.next) }),
   };
+}
+
+/** The same as text, the next command on a line of its own below. */
+export function describeFinding(finding: Finding): string {
+  const { what, next } = wordsOf(finding);
+  return next === undefined ? what : `${what}\n          next: ${next}`;
 }
