@@ -7,18 +7,29 @@ export interface Banner {
   readonly atStart: boolean;
 }
 
+/** More than any kernel has. */
+const most = 16;
+
 const start = Buffer.from("Linux version ");
 
-/** The first linux_banner (init/version.c, `Linux version RELEASE (user@host) …`) in these bytes. */
-export function bannerIn(bytes: Buffer): Banner | undefined {
-  for (let at = bytes.indexOf(start); at >= 0; at = bytes.indexOf(start, at + 1)) {
+/**
+ * Every linux_banner in these bytes (`Linux version RELEASE (user@host) …`). A kernel has two: init/version.c's
+ * own, and the one of init/version-timestamp.c that is linked last and knows the build number.
+ */
+export function bannersIn(bytes: Buffer): readonly Banner[] {
+  const found: Banner[] = [];
+  for (
+    let at = bytes.indexOf(start);
+    at >= 0 && found.length < most;
+    at = bytes.indexOf(start, at + 1)
+  ) {
     const text =
       bytes.toString("latin1", at, Math.min(at + 1000, bytes.length)).split(/[\n\0]/)[0] ?? "";
     const release = /^Linux version (\d\S*) \(/.exec(text)?.[1];
     // "Linux version %s (%s)" is a format, not a banner.
-    if (release !== undefined) return { release, text, atStart: at === 0 };
+    if (release !== undefined) found.push({ release, text, atStart: at === 0 });
   }
-  return undefined;
+  return found;
 }
 
 /** Byte of vmlinux that is loaded at this address. */

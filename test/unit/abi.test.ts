@@ -13,7 +13,7 @@ import {
 import { parseElf } from "../../src/core/elf/file.ts";
 import { loadImage } from "../../src/core/elf/load.ts";
 import { parseDotconfig } from "../../src/core/kconfig/dotconfig.ts";
-import { bannerIn, setupVersion, symbolAddress } from "../../src/core/kernel-image.ts";
+import { bannersIn, setupVersion, symbolAddress } from "../../src/core/kernel-image.ts";
 import { parseSums } from "../../src/core/sums.ts";
 import { loadArchFile } from "../support/artifacts.ts";
 
@@ -102,13 +102,15 @@ describe("small readers", () => {
   });
 
   test("the banner, not its format; System.map; x86's header", () => {
-    const bytes = Buffer.from("Linux version %s (%s)\0..Linux version 6.1.9-x (u@h) (gcc) #1\n\0");
-    expect(bannerIn(bytes)).toEqual({
-      release: "6.1.9-x",
-      text: "Linux version 6.1.9-x (u@h) (gcc) #1",
-      atStart: false,
-    });
-    expect(bannerIn(Buffer.from("Linux version"))).toBeUndefined();
+    const bytes = Buffer.from(
+      "Linux version %s (%s)\0..Linux version 6.1.9-x (u@h) (gcc) # \n\0Linux version 6.1.9-x (u@h) (gcc) #1\n\0",
+    );
+    expect(bannersIn(bytes).map((one) => [one.release, one.text, one.atStart])).toEqual([
+      ["6.1.9-x", "Linux version 6.1.9-x (u@h) (gcc) # ", false],
+      ["6.1.9-x", "Linux version 6.1.9-x (u@h) (gcc) #1", false],
+    ]);
+    expect(bannersIn(bytes.subarray(24))[0]?.atStart).toBe(true);
+    expect(bannersIn(Buffer.from("Linux version"))).toEqual([]);
     expect(
       symbolAddress("ffffffff81000000 T _text\nffffffff81d9c800 D linux_banner\n", "linux_banner"),
     ).toBe(0xffffffff81d9c800n);

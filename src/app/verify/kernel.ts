@@ -4,7 +4,13 @@ import type { Arch } from "../../core/arch.ts";
 import { ElfError } from "../../core/elf/bytes.ts";
 import { headBytes, readHeader, readSegments } from "../../core/elf/file.ts";
 import { finding, type Report } from "../../core/findings.ts";
-import { bannerAt, bannerIn, setupVersion, symbolAddress } from "../../core/kernel-image.ts";
+import {
+  bannerAt,
+  bannersIn,
+  type Banner,
+  setupVersion,
+  symbolAddress,
+} from "../../core/kernel-image.ts";
 import type { Ports } from "../../ports.ts";
 import type { Metadata } from "./metadata.ts";
 
@@ -60,7 +66,7 @@ async function checkVmlinux(
     const text =
       place === undefined
         ? undefined
-        : bannerIn(await ports.files.readSlice(join(dir, file), place, 1024));
+        : bannersIn(await ports.files.readSlice(join(dir, file), place, 1024))[0];
     if (text === undefined || !text.atStart) {
       report.judged(
         "kernel.one-build",
@@ -111,12 +117,11 @@ async function checkImage(
   const path = join(dir, file);
   const setup = setupVersion(await ports.files.readSlice(path, 0, 64 << 10));
   if (setup !== undefined) return judgeRelease(file, setup, metadata, report);
-  const found = [];
+  const found: Banner[] = [];
   for (let offset = 0; ; offset += chunk - overlap) {
     const bytes = await ports.files.readSlice(path, offset, chunk);
     if (bytes.length <= overlap && offset > 0) break;
-    const here = bannerIn(bytes);
-    if (here) found.push(here);
+    found.push(...bannersIn(bytes));
     if (bytes.length < chunk) break;
   }
   const [first] = found;
