@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -158,6 +159,7 @@ function kernelFiles(dir: string, { arch, module, moduleFile, dep }: Parts): voi
   compileModule(arch, join(below, path), module);
   writeFileSync(join(below, "modules.dep"), dep ? `${path}:\n` : "");
   writeFileSync(join(below, "modules.builtin"), "");
+  symlinkSync(tree, join(below, "source"));
   execFileSync("tar", ["-C", tree, "-czf", join(dir, "modules.tar.gz"), "lib"]);
   rmSync(tree, { recursive: true });
 }

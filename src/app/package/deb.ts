@@ -42,7 +42,8 @@ export function kernelDeb(
       await put(join(dir, "config"), join(root, "boot", `config-${release}`), ports);
       const args = ["-xzf", join(dir, "modules.tar.gz"), "-C", root, "--no-same-owner"];
       await runTool({ program: "tar", args, env: { LC_ALL: "C" } }, ports);
-      for (const name of depmodFiles)
+      // build and source lead into a tree of the machine it was built on.
+      for (const name of [...depmodFiles, "build", "source"])
         await ports.files.remove(join(root, "lib/modules", release, name));
     },
   };

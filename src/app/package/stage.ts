@@ -94,6 +94,8 @@ const parents = (file: string): string[] => {
 async function md5sums(root: string, files: readonly string[], ports: Ports): Promise<string> {
   const lines = [];
   for (const file of files) {
+    // A symbolic link has no bytes of its own (deb-md5sums(5): regular files).
+    if ((await ports.files.stat(join(root, file)))?.kind !== "file") continue;
     const bytes = await ports.files.readBytes(join(root, file));
     lines.push(`${createHash("md5").update(bytes).digest("hex")}  ${file}\n`);
   }
