@@ -100,10 +100,18 @@ async function withoutWriting(
   throw writeTrouble(Object.assign(new Error("read-only"), { code: "EACCES", path: tree }), tree);
 }
 
-/** Our directory goes with the lock when nothing else is in it; while we hold the lock nobody else adds to it. */
+/**
+ * Our directory goes with the lock when nothing else is in it; while we hold the lock
+ * nobody else adds to it. The work is done by now: what cannot be cleared up stays.
+ */
 async function unlock(tree: string, lock: Lock, ports: Ports): Promise<void> {
   const own = join(tree, ownDirectory);
-  const left = await ports.files.list(own);
-  if (left.length === 1 && left[0] === "lock") await ports.files.remove(own);
-  await lock.release();
+  try {
+    const left = await ports.files.list(own);
+    if (left.length === 1 && left[0] === "lock") await ports.files.remove(own);
+    await lock.release();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    ports.log.detail(`${own} could not be cleared up: ${why}`);
+  }
 }

@@ -203,7 +203,12 @@ async function reverseRecorded(
   const { request, series, snapshot, tree, state } = scene;
   if (later) throw laterSeries(tree, own.series, later.series);
   const keep =
-    request.until === undefined ? 0 : entriesUntil(own.patches, request.until).length - 1;
+    request.until === undefined ? 0 : entriesUntil(series.patches, request.until).length - 1;
+  if (keep >= own.patches.length) {
+    return {
+      result: report(scene, "not-applied", nothingIn(series.patches.slice(keep), "not-applied")),
+    };
+  }
   const kept = series.patches.slice(0, keep);
   if (!sameStart({ ...own, patches: own.patches.slice(0, keep) }, kept))
     throw otherVersion(tree, own.series);

@@ -88,6 +88,7 @@ export const laterSeries = (tree: string, series: string, later: string): Error 
 
 const reasons: Readonly<Record<RefusalReason, string>> = {
   "no-match": "the hunk fits nowhere",
+  "no-newline": "the hunk adds lines after one that ends the file without a newline",
   missing: "there is no such file",
   exists: "the patch creates this file, but it is there",
   "content-left": "the patch removes this file, but it has more lines than the patch knows",

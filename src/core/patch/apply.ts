@@ -5,11 +5,14 @@ export interface Applied {
   readonly lines: readonly string[];
   readonly placed: readonly PlacedHunk[];
   /** Hunks that fit nowhere, with the line they were first looked for at. */
-  readonly refused: readonly {
-    readonly index: number;
-    readonly hunk: Hunk;
-    readonly guess: number;
-  }[];
+  readonly refused: readonly RefusedHunk[];
+}
+
+export interface RefusedHunk {
+  readonly index: number;
+  readonly hunk: Hunk;
+  readonly guess: number;
+  readonly reason: "no-match" | "no-newline";
 }
 
 /** The file as it is written: input lines are copied up to where hunks change something. */
@@ -22,26 +25,31 @@ class Output {
     this.#input = input;
   }
   put(line: string): void {
-    const last = this.lines.length - 1;
-    const before = this.lines[last];
+    const before = this.lines.at(-1);
     // A line without newline is no longer the last one.
-    if (before !== undefined && !before.endsWith("\n")) this.lines[last] = `${before}\n`;
+    if (before !== undefined && !before.endsWith("\n")) this.lines[this.lines.length - 1] += "\n";
     this.lines.push(line);
   }
   copyUntil(line: number): void {
     const end = Math.min(line, this.#input.length);
     for (; this.frozen < end; this.frozen += 1) this.put(this.#input[this.frozen] ?? "");
   }
-  /** Writes the hunk at line `where`. Context keeps the input's own text, which fuzz may have overlooked. */
-  write(hunk: Hunk, where: number): void {
+  /**
+   * Writes the hunk at line `where`. Context keeps the input's own text, which fuzz may
+   * have overlooked. False when lines would be added after one that has no newline and
+   * is no line of the patch: GNU patch glues the two together, git refuses, and so do we.
+   */
+  write(hunk: Hunk, where: number): boolean {
     let at = where - 1;
     for (const [index, text] of hunk.texts.entries()) {
       const op = hunk.ops[index];
       if (op !== " ") this.copyUntil(at);
+      if (op === "+" && this.lines.at(-1)?.endsWith("\n") === false) return false;
       if (op === "+") this.put(text);
       if (op === "-") this.frozen += 1;
       if (op !== "+") at += 1;
     }
+    return true;
   }
 }
 
@@ -56,7 +64,7 @@ export function applyHunks(
 ): Applied {
   const output = new Output(input);
   const placed: PlacedHunk[] = [];
-  const refused: { index: number; hunk: Hunk; guess: number }[] = [];
+  const refused: RefusedHunk[] = [];
   let offset = 0;
   for (const [position, hunk] of hunks.entries()) {
     const index = position + 1;
@@ -72,11 +80,12 @@ export function applyHunks(
     if (where !== undefined) offset += where - guess;
     // The change itself must come after what is done already (context may overlap).
     if (where === undefined || where - 1 + pattern.prefix < output.frozen) {
-      refused.push({ index, hunk, guess });
-      continue;
+      refused.push({ index, hunk, guess, reason: "no-match" });
+    } else if (output.write(hunk, where)) {
+      placed.push({ index, offset, fuzz });
+    } else {
+      refused.push({ index, hunk, guess, reason: "no-newline" });
     }
-    output.write(hunk, where);
-    placed.push({ index, offset, fuzz });
   }
   output.copyUntil(input.length);
   return { lines: output.lines, placed, refused };

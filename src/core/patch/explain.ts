@@ -1,6 +1,7 @@
 import { locate, patternOf } from "./locate.ts";
 import { reverseHunk } from "./reverse.ts";
-import type { Hunk, Refusal } from "./types.ts";
+import type { RefusedHunk } from "./apply.ts";
+import type { Refusal } from "./types.ts";
 
 /** A line in more places than this says nothing about where a hunk belongs. */
 const tooCommon = 100;
@@ -32,7 +33,7 @@ function nearestPlace(lines: readonly string[], old: readonly string[], guess: n
 
 /** Why a hunk fits nowhere: its first line that differs at the place that comes nearest. */
 export function explain(
-  at: { readonly index: number; readonly hunk: Hunk; readonly guess: number },
+  at: RefusedHunk,
   lines: readonly string[],
   patch: string,
   path: string,
@@ -47,7 +48,7 @@ export function explain(
   return {
     patch,
     path,
-    reason: "no-match",
+    reason: at.reason,
     line: at.hunk.line,
     hunk: at.index,
     ...(old[index] === undefined ? {} : { expected: old[index] }),

@@ -82,6 +82,7 @@ export interface PlannedFile {
 
 export type RefusalReason =
   | "no-match"
+  | "no-newline"
   | "missing"
   | "exists"
   | "content-left"
