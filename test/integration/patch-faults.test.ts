@@ -148,9 +148,9 @@ describe.each(cases)("a full disk at any point: $name", (one) => {
         },
       );
       if (!struck()) continue;
-      const files_ = fingerprint(tree, notOurs);
-      if (outcome === "patch.disk-full") expect(files_, `call ${n}`).toEqual(fresh.before);
-      else expect(files_, `call ${n}`).toEqual(goalFiles);
+      const left = fingerprint(tree, notOurs);
+      if (outcome === "patch.disk-full") expect(left, `call ${n}`).toEqual(fresh.before);
+      else expect(left, `call ${n}`).toEqual(goalFiles);
       forgetLock(tree);
       await run(tree, "linux-6.1", portsFor(fresh.kit), more);
       expect(fingerprint(tree), `call ${n}`).toEqual(goal);

@@ -95,7 +95,8 @@ const reasons: Readonly<Record<RefusalReason, string>> = {
   "content-differs": "the copy is not what the patch made",
   "not-a-file":
     "this is no regular file of the tree (a symbolic link, a directory, or below a link)",
-  "unsafe-path": "the patch names a path outside of the tree, or in .git",
+  "unsafe-path":
+    "the patch names a path outside of the tree, in .git or .tarpit-kit, or one that is not UTF-8",
   binary: "a binary diff; only text can be patched",
   unsupported: "the patch makes a symbolic link or a submodule, which is not supported",
 };

@@ -116,3 +116,12 @@ export function safePath(path: string): string | undefined {
     parts.some((part) => part === ".." || /^\.git$/i.test(part)) || parts[0] === ".tarpit-kit";
   return forbidden || parts.length === 0 ? undefined : parts.join("/");
 }
+
+/**
+ * The path in the tree that a name in a patch means, or undefined. Names are bytes, which
+ * must be UTF-8 here, as paths of Node are.
+ */
+export function treePath(name: string): string | undefined {
+  const path = Buffer.from(name, "latin1").toString("utf8");
+  return path.includes("\uFFFD") ? undefined : safePath(path);
+}

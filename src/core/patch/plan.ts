@@ -1,7 +1,7 @@
 import { planFile } from "./plan-file.ts";
 import { reverseDiff } from "./reverse.ts";
 import { candidates } from "./target.ts";
-import { safePath } from "./names.ts";
+import { treePath } from "./names.ts";
 import { PlannedTree } from "./tree.ts";
 import type { Entry, FileDiff, Patch, PlannedPatch, Refusal } from "./types.ts";
 
@@ -26,7 +26,7 @@ export function touchedPaths(patches: readonly Patch[]): string[] {
   const names = patches.flatMap(({ diffs, strip }) =>
     diffs.flatMap((diff) => candidates(diff, strip)),
   );
-  return [...new Set(names.map(safePath).filter((path) => path !== undefined))].toSorted();
+  return [...new Set(names.map(treePath).filter((path) => path !== undefined))].toSorted();
 }
 
 /**
@@ -52,7 +52,7 @@ function leaving(patch: Patch, diffs: readonly FileDiff[]): ReadonlySet<string> 
   const going = diffs.filter(({ git }) => git?.deleted === true || git?.move === "rename");
   return new Set(
     going
-      .flatMap((diff) => candidates(diff, patch.strip).slice(0, 1).map(safePath))
+      .flatMap((diff) => candidates(diff, patch.strip).slice(0, 1).map(treePath))
       .filter((path) => path !== undefined),
   );
 }
@@ -77,7 +77,7 @@ function planPatch(
   for (const diff of diffs) {
     if (diff.git?.move === undefined) continue;
     for (const name of candidates(diff, patch.strip))
-      start.set(safePath(name) ?? name, tree.get(safePath(name) ?? name));
+      start.set(treePath(name) ?? name, tree.get(treePath(name) ?? name));
   }
   const results = diffs.map((diff) => planFile(diff, context));
   planned.push({ name: patch.name, files: results.flatMap(({ file }) => (file ? [file] : [])) });

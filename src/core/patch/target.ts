@@ -1,4 +1,4 @@
-import { gitNames, safePath, stripName } from "./names.ts";
+import { gitNames, treePath, stripName } from "./names.ts";
 import type { PlannedTree } from "./tree.ts";
 import type { FileDiff } from "./types.ts";
 
@@ -43,9 +43,9 @@ export type NoTarget =
  */
 export function targetOf(diff: FileDiff, strip: number, tree: PlannedTree): Target | NoTarget {
   const names = candidates(diff, strip);
-  const unsafe = names.find((name) => safePath(name) === undefined);
+  const unsafe = names.find((name) => treePath(name) === undefined);
   if (unsafe !== undefined) return { unsafe };
-  const safe = names.map((name) => safePath(name) as string);
+  const safe = names.map((name) => treePath(name) as string);
   if (diff.git?.move !== undefined) {
     const [from, to] = safe;
     return from === undefined || to === undefined ? { none: true } : { from, to };
