@@ -85,7 +85,7 @@ describe("download", () => {
   });
 
   test("changed between the parts: all of the new one, nothing of the old", async () => {
-    const newer = Buffer.from(data).reverse();
+    const newer = Buffer.from(data.toReversed());
     web = await site((request, response, number) => {
       if (number > 1) return serve(newer, '"2"', request, response);
       response.writeHead(200, { "content-length": data.length, etag: '"1"' });

@@ -21,7 +21,7 @@ import { diskFull, megabytes, unpack } from "./unpack.ts";
  */
 function aptGet(args: readonly string[], lists: string | undefined, ports: Ports): Command {
   const options = [
-    `Dir::Cache=${join(ports.cacheDir, "apt", "cache")}`,
+    `Dir::Cache=${aptCache(lists, ports)}`,
     ...(lists === undefined ? [] : [`Dir::State::lists=${lists}`]),
     "APT::Get::AllowUnauthenticated=false",
     "Acquire::AllowInsecureRepositories=false",
@@ -32,10 +32,15 @@ function aptGet(args: readonly string[], lists: string | undefined, ports: Ports
   return {
     program: "apt-get",
     args: ["-q", ...options.flatMap((option) => ["-o", option]), ...args],
-    cwd: downloadsDir(ports),
-    env: { LC_ALL: "C", APT_CONFIG: undefined, DEBIAN_FRONTEND: "noninteractive" },
+    // --print-uris leaves out what lies in the current directory already.
+    cwd: args.includes("--print-uris") ? join(ports.cacheDir, "apt") : downloadsDir(ports),
+    env: { LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" },
   };
 }
+
+/** One for each set of lists: apt's index cache belongs to it. */
+const aptCache = (lists: string | undefined, ports: Ports): string =>
+  join(ports.cacheDir, "apt", lists === undefined ? "cache" : "own-cache");
 
 const ownLists = (ports: Ports): string => join(ports.cacheDir, "apt", "lists");
 
@@ -43,7 +48,9 @@ const ownLists = (ports: Ports): string => join(ports.cacheDir, "apt", "lists");
 async function prepare(ports: Ports): Promise<void> {
   await ports.files.mkdir(downloadsDir(ports));
   await ports.files.mkdir(join(ownLists(ports), "partial"));
-  await ports.files.mkdir(join(ports.cacheDir, "apt", "cache", "archives", "partial"));
+  for (const lists of [undefined, ownLists(ports)]) {
+    await ports.files.mkdir(join(aptCache(lists, ports), "archives", "partial"));
+  }
 }
 
 const said = (result: RunResult): string =>
@@ -87,12 +94,22 @@ interface Candidate {
   readonly lists: string | undefined;
 }
 
+const isIndex = (file: string): boolean => file.includes("_Packages");
+
+const debVersion = ({ file }: Candidate): string => versionInDebName(file.file);
+
+/** The system's lists decide; ours only where they know a newer version, as after a refresh. */
 async function candidate(name: string, ports: Ports): Promise<Candidate | undefined> {
-  for (const lists of [undefined, ownLists(ports)]) {
-    const file = await lookUp(name, lists, ports);
-    if (file) return { file, lists };
-  }
-  return undefined;
+  const [system, own] = await Promise.all(
+    [undefined, ownLists(ports)].map(async (lists) => {
+      const known = lists === undefined || (await ports.files.list(lists)).some(isIndex);
+      const file = known ? await lookUp(name, lists, ports) : undefined;
+      return file && { file, lists };
+    }),
+  );
+  if (!system || !own || system.file.sha256 === own.file.sha256) return system ?? own;
+  const args = ["--compare-versions", debVersion(own), "gt", debVersion(system)];
+  return (await ports.processes.run({ program: "dpkg", args })).code === 0 ? own : system;
 }
 
 async function refreshed(name: string, ports: Ports): Promise<Candidate | undefined> {
@@ -104,11 +121,8 @@ async function refreshed(name: string, ports: Ports): Promise<Candidate | undefi
 
 /** Whether the machine has package lists at all; a fresh container has none. */
 async function hasLists(ports: Ports): Promise<boolean> {
-  const result = await ports.processes.run({
-    program: "apt-cache",
-    args: ["pkgnames", "linux-source-"],
-    env: { LC_ALL: "C" },
-  });
+  const args = ["indextargets", "--format", "$(FILENAME)", "Created-By: Packages"];
+  const result = await ports.processes.run(aptGet(args, undefined, ports));
   return result.code === 0 && result.stdout.trim() !== "";
 }
 
@@ -132,7 +146,7 @@ async function unknownSeries(name: string, ports: Ports): Promise<Error> {
   });
 }
 
-/** Brings the package to CACHE/downloads; apt checks its hash, also of one that is there already. */
+/** Brings the package to CACHE/downloads; apt checks its hash. */
 async function downloadDeb(wanted: Candidate, name: string, ports: Ports): Promise<RunResult> {
   const { file, lists } = wanted;
   const onLine = (line: string) => {
@@ -160,6 +174,23 @@ async function downloadDeb(wanted: Candidate, name: string, ports: Ports): Promi
 const isDiskFull = (text: string): boolean =>
   /No space left on device|not enough space|enough free space/i.test(text);
 
+/** The package in CACHE/downloads, brought by apt unless it is there; and a promise of its hash. */
+async function debFile(wanted: Candidate, name: string, ports: Ports) {
+  const { file } = wanted;
+  const path = join(downloadsDir(ports), file.file);
+  if (await ports.files.stat(path)) {
+    const sha256 = await ports.files.sha256(path);
+    if (sha256 === file.sha256) return { path, hashing: Promise.resolve(sha256) };
+    await ports.files.remove(path);
+  }
+  const result = await downloadDeb(wanted, name, ports);
+  if (result.code !== 0) {
+    if (isDiskFull(result.stderr)) throw diskFull(downloadsDir(ports), file.size * 12);
+    throw aptTrouble(said(result));
+  }
+  return { path, hashing: ports.files.sha256(path) };
+}
+
 async function treeFromDeb(
   wanted: Candidate,
   name: string,
@@ -168,20 +199,18 @@ async function treeFromDeb(
   ports: Ports,
 ): Promise<NewTree> {
   const { file } = wanted;
-  const result = await downloadDeb(wanted, name, ports);
-  if (result.code !== 0) {
-    if (isDiskFull(result.stderr)) throw diskFull(downloadsDir(ports), file.size * 12);
-    throw aptTrouble(said(result));
-  }
-  const deb = join(downloadsDir(ports), file.file);
-  // apt has checked it; this makes sure that what is unpacked is what apt checked.
-  const hashing = ports.files.sha256(deb);
+  const { path, hashing } = await debFile(wanted, name, ports);
+  // Should unpacking fail first, its failure is the one to tell.
   hashing.catch(() => undefined);
-  const { tree } = await unpack(streamOfDeb(deb, name, file.size), work, ports);
-  if ((await hashing) !== file.sha256) throw aptTrouble(`${file.file} changed while it was read`);
+  const { tree } = await unpack(streamOfDeb(path, name, file.size), work, ports);
+  // apt has checked it; this makes sure that what was unpacked is what apt checked.
+  if ((await hashing) !== file.sha256) {
+    await ports.files.remove(path);
+    throw aptTrouble(`${file.file} is not what apt's indexes describe`);
+  }
   const version = await requireKernelTree(tree, ports);
   if (lineOf(version) !== series) throw aptTrouble(`${file.file} holds Linux ${version.text}`);
-  const debVersion = versionInDebName(file.file);
+  const debian = debVersion(wanted);
   return {
     tree,
     id: `sha256:${file.sha256}`,
@@ -189,12 +218,12 @@ async function treeFromDeb(
     origin: {
       kind: "debian",
       url: file.url,
-      package: `${name} ${debVersion}`,
+      package: `${name} ${debian}`,
       sha256: file.sha256,
     },
     trust: {
       how: "apt",
-      detail: `${name} ${debVersion}, by apt's signed indexes (sha256 ${file.sha256})`,
+      detail: `${name} ${debian}, by apt's signed indexes (sha256 ${file.sha256})`,
     },
   };
 }
