@@ -71,7 +71,12 @@ async function compile(plan: BuildPlan, timer: StageTimer, ports: Ports) {
     : compileModule(plan, tree, timer, ports);
 }
 
-function result(plan: BuildPlan, artifacts: Artifacts, log: Made["log"], timer: StageTimer): BuildResult {
+function result(
+  plan: BuildPlan,
+  artifacts: Artifacts,
+  log: Made["log"],
+  timer: StageTimer,
+): BuildResult {
   return {
     dir: artifacts.dir,
     release: artifacts.release,

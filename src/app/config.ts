@@ -51,13 +51,23 @@ export interface ConfigPlan {
 }
 
 /** `tarpit-kit config TREE`: a .config in the tree itself; the one there is kept as .config.old. */
-export async function configTree(tree: string, request: ConfigRequest, ports: Ports): Promise<ConfigResult> {
+export async function configTree(
+  tree: string,
+  request: ConfigRequest,
+  ports: Ports,
+): Promise<ConfigResult> {
   const arch = await loadArch(request.arch, ports);
   const path = resolve(ports.host.cwd, tree);
   await requireKernelTree(path, ports);
   await requireTools(["config"], arch, [], ports, request);
   const plan = await planConfig(request, arch, ports);
-  const setup: MakeSetup = { ...compilerChoice(request), tree: path, arch, jobs: ports.host.cpus, epoch: 0 };
+  const setup: MakeSetup = {
+    ...compilerChoice(request),
+    tree: path,
+    arch,
+    jobs: ports.host.cpus,
+    epoch: 0,
+  };
   const scratch = await ports.files.makePrivateDirectory(join(ports.cacheDir, "tmp", "config-"));
   try {
     const made = await makeConfig(plan, setup, join(scratch, ".config"), ports);
@@ -76,7 +86,11 @@ const compilerChoice = (request: ConfigRequest): Pick<MakeSetup, "crossCompile" 
 });
 
 /** Without --base the profile's own base and fragments; with --base alone, only what TARPIT needs goes on top. */
-export async function planConfig(request: ConfigRequest, arch: Arch, ports: Ports): Promise<ConfigPlan> {
+export async function planConfig(
+  request: ConfigRequest,
+  arch: Arch,
+  ports: Ports,
+): Promise<ConfigPlan> {
   const name = request.profile ?? (request.base === undefined ? arch.defaultProfile : undefined);
   const profile = name === undefined ? undefined : await loadProfile(name, arch, ports);
   const fragments = [...(profile?.fragments ?? []), ...request.fragments];
@@ -92,19 +106,35 @@ export async function makeConfig(
   ports: Ports,
   logFile?: string,
 ): Promise<ConfigResult> {
-  const kconfig = (target: string, extra: Readonly<Record<string, string>> = {}): Promise<RunResult> =>
+  const kconfig = (
+    target: string,
+    extra: Readonly<Record<string, string>> = {},
+  ): Promise<RunResult> =>
     runKconfig(target, { KCONFIG_CONFIG: path, ...extra }, setup, ports, logFile);
   const wanted = await applyBase(plan, path, kconfig, setup, ports);
   const settings = parseDotconfig(await ports.files.readText(path));
   const { dropped, raised } = assertSettings(wanted.values(), settings);
   if (dropped.length > 0) throw await whyDropped(dropped, settings, setup, ports);
-  return { path, base: plan.base, profile: plan.profile?.name, asserted: wanted.size, raised, settings };
+  return {
+    path,
+    base: plan.base,
+    profile: plan.profile?.name,
+    asserted: wanted.size,
+    raised,
+    settings,
+  };
 }
 
 type Kconfig = (target: string, extra?: Readonly<Record<string, string>>) => Promise<RunResult>;
 
 /** Base plus requests through kconfig; gives back the requests as they were finally put. */
-async function applyBase(plan: ConfigPlan, path: string, kconfig: Kconfig, setup: MakeSetup, ports: Ports) {
+async function applyBase(
+  plan: ConfigPlan,
+  path: string,
+  kconfig: Kconfig,
+  setup: MakeSetup,
+  ports: Ports,
+) {
   if (plan.base === "allnoconfig") {
     const wanted = lastWins(await softened(plan.requests, new Map(), ports));
     const fragment = join(path, "..", "allno.fragment");

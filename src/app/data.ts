@@ -31,7 +31,9 @@ async function load<T>(directory: string, name: string, option: string, ports: P
       next: `choose one of: ${known.join(", ")}`,
     });
   }
-  return JSON.parse(await ports.files.readText(join(ports.packageRoot, directory, `${name}.json`))) as T;
+  return JSON.parse(
+    await ports.files.readText(join(ports.packageRoot, directory, `${name}.json`)),
+  ) as T;
 }
 
 export const archNames = (ports: Ports): Promise<string[]> => names("data/arches", ports);

@@ -98,7 +98,14 @@ function parseDiagnostic(text: string): Diagnostic | undefined {
     const [, file = "", line, column, kind, rest = ""] = match;
     const option = /\s\[(-W[^\]]+)\]$/.exec(rest)?.[1];
     const severity = kind === "warning" ? "warning" : "error";
-    return made(severity, file, rest.replace(/\s\[-W[^\]]+\]$/, ""), Number(line), column && Number(column), option);
+    return made(
+      severity,
+      file,
+      rest.replace(/\s\[-W[^\]]+\]$/, ""),
+      Number(line),
+      column && Number(column),
+      option,
+    );
   }
   const post = modpost.exec(text);
   if (post) return made(post[1] === "ERROR" ? "error" : "warning", "modpost", post[2] ?? "");
@@ -116,13 +123,23 @@ function made(
   column?: number | "",
   option?: string,
 ): Diagnostic {
-  return { severity, file, line, column: column === "" ? undefined : column, message, option, context: [] };
+  return {
+    severity,
+    file,
+    line,
+    column: column === "" ? undefined : column,
+    message,
+    option,
+    context: [],
+  };
 }
 
 /** What a person needs to see of a failed build: errors first, then what make gave up; never the whole log. */
 export function failureLines(summary: LogSummary, most = 30): readonly string[] {
   const errors = summary.diagnostics.filter((diagnostic) => diagnostic.severity === "error");
-  const lines = errors.slice(0, 10).flatMap((error) => [showDiagnostic(error), ...error.context.slice(0, 4)]);
+  const lines = errors
+    .slice(0, 10)
+    .flatMap((error) => [showDiagnostic(error), ...error.context.slice(0, 4)]);
   const shown = lines.slice(0, most);
   return shown.length > 0 ? shown : summary.givenUp.slice(0, 5);
 }

@@ -15,7 +15,11 @@ export interface OptionShape {
 }
 
 /** A completion script for one shell; words without a list of choices complete as file names. */
-export function completionScript(shell: Shell, program: string, commands: readonly CommandShape[]): string {
+export function completionScript(
+  shell: Shell,
+  program: string,
+  commands: readonly CommandShape[],
+): string {
   return { bash, zsh, fish }[shell](program, commands);
 }
 
@@ -45,11 +49,17 @@ function bashCommand(command: CommandShape): string {
   const values = command.options
     .filter((option) => option.takesValue)
     .map((option) => {
-      const words = option.choices.length > 0 ? `COMPREPLY=($(compgen -W ${quote(option.choices.join(" "))} -- "$cur")); ` : "";
+      const words =
+        option.choices.length > 0
+          ? `COMPREPLY=($(compgen -W ${quote(option.choices.join(" "))} -- "$cur")); `
+          : "";
       return `        ${option.flag}) ${words}return ;;`;
     });
   const flags = command.options.map((option) => option.flag).join(" ");
-  const words = command.arguments.length > 0 ? `; else COMPREPLY=($(compgen -W ${quote(command.arguments.join(" "))} -- "$cur"))` : "";
+  const words =
+    command.arguments.length > 0
+      ? `; else COMPREPLY=($(compgen -W ${quote(command.arguments.join(" "))} -- "$cur"))`
+      : "";
   return `    ${command.name})
       case $prev in
 ${values.join("\n")}
@@ -66,7 +76,8 @@ function zsh(program: string, commands: readonly CommandShape[]): string {
     return `'*${o.flag}[${clean(o.description)}]${o.takesValue ? `:value${action}` : ""}'`;
   };
   const cases = commands.map((c) => {
-    const words = c.arguments.length > 0 ? `'*:argument:(${c.arguments.join(" ")})'` : "'*:file:_files'";
+    const words =
+      c.arguments.length > 0 ? `'*:argument:(${c.arguments.join(" ")})'` : "'*:file:_files'";
     return `      ${c.name}) _arguments ${[...c.options.map(option), words].join(" ")} ;;`;
   });
   return `#compdef ${program}
@@ -90,11 +101,23 @@ function fish(program: string, commands: readonly CommandShape[]): string {
   const lines = commands.flatMap((command) => {
     const seen = `-n ${quote(`__fish_seen_subcommand_from ${command.name}`)}`;
     const options = command.options.map((option) => {
-      const value = option.choices.length > 0 ? ` -x -a ${quote(option.choices.join(" "))}` : option.takesValue ? " -r" : "";
+      const value =
+        option.choices.length > 0
+          ? ` -x -a ${quote(option.choices.join(" "))}`
+          : option.takesValue
+            ? " -r"
+            : "";
       return `complete -c ${program} ${seen} -l ${option.flag.replace(/^--/, "")}${value} -d ${quote(option.description)}`;
     });
-    const words = command.arguments.length > 0 ? [`complete -c ${program} ${seen} -f -a ${quote(command.arguments.join(" "))}`] : [];
-    return [`complete -c ${program} -n __fish_use_subcommand -f -a ${command.name} -d ${quote(command.description)}`, ...options, ...words];
+    const words =
+      command.arguments.length > 0
+        ? [`complete -c ${program} ${seen} -f -a ${quote(command.arguments.join(" "))}`]
+        : [];
+    return [
+      `complete -c ${program} -n __fish_use_subcommand -f -a ${command.name} -d ${quote(command.description)}`,
+      ...options,
+      ...words,
+    ];
   });
   return `# ${program} completion for fish\n${lines.join("\n")}\n`;
 }

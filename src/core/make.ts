@@ -28,7 +28,8 @@ export const compilerOf = (setup: Pick<MakeSetup, "arch" | "crossCompile" | "cc"
 export function makeArguments(setup: MakeSetup): readonly string[] {
   const compiler = compilerOf(setup);
   const prefix = setup.crossCompile ?? setup.arch.crossPrefix;
-  const launch = (program: string): string => (setup.launcher ? `${setup.launcher} ${program}` : program);
+  const launch = (program: string): string =>
+    setup.launcher ? `${setup.launcher} ${program}` : program;
   return [
     "-C",
     setup.tree,

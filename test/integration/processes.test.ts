@@ -15,7 +15,8 @@ const alive = (pid: number): boolean => {
   }
 };
 const until = async (holds: () => boolean): Promise<boolean> => {
-  for (let tries = 0; tries < 100 && !holds(); tries += 1) await new Promise((r) => setTimeout(r, 50));
+  for (let tries = 0; tries < 100 && !holds(); tries += 1)
+    await new Promise((r) => setTimeout(r, 50));
   return holds();
 };
 
@@ -23,12 +24,15 @@ describe("processes", () => {
   test("exit code, both streams, lines, the log file", async () => {
     const logFile = join(await mkdtemp(join(tmpdir(), "tk-")), "log");
     const lines: string[] = [];
-    const result = await new NodeProcesses().run(sh("echo one; echo two >&2; printf three; exit 7"), {
-      logFile,
-      onLine: (line, stream) => lines.push(`${stream}:${line}`),
-    });
+    const result = await new NodeProcesses().run(
+      sh("echo one; echo two >&2; printf three; exit 7"),
+      {
+        logFile,
+        onLine: (line, stream) => lines.push(`${stream}:${line}`),
+      },
+    );
     expect(result).toMatchObject({ code: 7, stdout: "one\nthree", stderr: "two\n" });
-    expect(lines.sort()).toEqual(["stderr:two", "stdout:one", "stdout:three"]);
+    expect(lines.toSorted()).toEqual(["stderr:two", "stdout:one", "stdout:three"]);
     expect((await readFile(logFile, "utf8")).length).toBe("one\ntwo\nthree".length);
   });
 
@@ -39,18 +43,27 @@ describe("processes", () => {
   });
 
   test("arguments reach the program as they are: no shell in between", async () => {
-    const result = await new NodeProcesses().run({ program: "printf", args: ["%s|", "$(id)", "a b", "*"] });
+    const result = await new NodeProcesses().run({
+      program: "printf",
+      args: ["%s|", "$(id)", "a b", "*"],
+    });
     expect(result.stdout).toBe("$(id)|a b|*|");
   });
 
   test("a pipeline carries bytes on and reports each part", async () => {
-    const results = await new NodeProcesses().pipe([sh("printf abc"), { program: "tr", args: ["a-c", "x-z"] }]);
+    const results = await new NodeProcesses().pipe([
+      sh("printf abc"),
+      { program: "tr", args: ["a-c", "x-z"] },
+    ]);
     expect(results.map((r) => r.code)).toEqual([0, 0]);
     expect(results[1]?.stdout).toBe("xyz");
   });
 
   test("a part that ends early ends the one before it", async () => {
-    const results = await new NodeProcesses().pipe([sh("yes"), { program: "head", args: ["-c", "4"] }]);
+    const results = await new NodeProcesses().pipe([
+      sh("yes"),
+      { program: "head", args: ["-c", "4"] },
+    ]);
     expect(results[1]?.stdout).toBe("y\ny\n");
   });
 
@@ -67,7 +80,9 @@ describe("processes", () => {
   test("an interrupt ends what runs and refuses what comes after", async () => {
     const processes = new NodeProcesses();
     let pid = 0;
-    const run = processes.run(sh("sleep 60 & echo $!; wait"), { onLine: (line) => (pid = Number(line)) });
+    const run = processes.run(sh("sleep 60 & echo $!; wait"), {
+      onLine: (line) => (pid = Number(line)),
+    });
     expect(await until(() => pid > 0)).toBe(true);
     await processes.interrupt();
     await expect(run).rejects.toBeInstanceOf(Interrupted);
@@ -77,7 +92,10 @@ describe("processes", () => {
 
   test("a session is written to and read while it runs", async () => {
     const lines: string[] = [];
-    const session = new NodeProcesses().start({ program: "cat", args: [] }, { onLine: (line) => lines.push(line) });
+    const session = new NodeProcesses().start(
+      { program: "cat", args: [] },
+      { onLine: (line) => lines.push(line) },
+    );
     session.write("hello\n");
     expect(await until(() => lines.length > 0)).toBe(true);
     await session.stop();

@@ -6,7 +6,10 @@ import type { Ports } from "../../ports.ts";
 
 /** Bases that are make targets of the tree itself. */
 export const isTarget = (base: string): boolean =>
-  base === "tinyconfig" || base === "allnoconfig" || base === "defconfig" || /^[\w.-]+_defconfig$/.test(base);
+  base === "tinyconfig" ||
+  base === "allnoconfig" ||
+  base === "defconfig" ||
+  /^[\w.-]+_defconfig$/.test(base);
 
 export const targetName = (base: string): string => base;
 
@@ -36,9 +39,14 @@ function checked(text: string, origin: string): string {
 /** /proc/config.gz (IKCONFIG_PROC), else what distributions put into /boot. */
 async function runningConfig(ports: Ports): Promise<string> {
   const release = ports.host.kernelRelease;
-  const candidates = ["/proc/config.gz", `/boot/config-${release}`, `/lib/modules/${release}/config`];
+  const candidates = [
+    "/proc/config.gz",
+    `/boot/config-${release}`,
+    `/lib/modules/${release}/config`,
+  ];
   for (const path of candidates) {
-    if (await ports.files.stat(path)) return checked(unpacked(await ports.files.readBytes(path)), path);
+    if (await ports.files.stat(path))
+      return checked(unpacked(await ports.files.readBytes(path)), path);
   }
   throw badInput("config.running", {
     what: `the configuration of the running kernel ${release} is not to be found`,

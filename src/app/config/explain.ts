@@ -40,14 +40,24 @@ function lines({ symbol, wanted, got, origin, reason }: Explanation): string[] {
   const head = `CONFIG_${symbol}: asked ${wanted} (${origin}), got ${got}`;
   switch (reason.kind) {
     case "unknown":
-      return [`${head}; no Kconfig file defines it${reason.near.length > 0 ? `; near: ${reason.near.join(", ")}` : ""}`];
+      return [
+        `${head}; no Kconfig file defines it${reason.near.length > 0 ? `; near: ${reason.near.join(", ")}` : ""}`,
+      ];
     case "no-prompt":
-      return [`${head}; it has no prompt (${reason.at}) and is selected by: ${reason.selectedBy.join(", ") || "nothing"}`];
+      return [
+        `${head}; it has no prompt (${reason.at}) and is selected by: ${reason.selectedBy.join(", ") || "nothing"}`,
+      ];
     case "depends":
-      return [head, `  ${reason.at} depends on ${reason.expression}`, ...reason.unmet.map((part) => `  not met: ${part}`)];
+      return [
+        head,
+        `  ${reason.at} depends on ${reason.expression}`,
+        ...reason.unmet.map((part) => `  not met: ${part}`),
+      ];
     case "selected":
       return [`${head}; selected by: ${reason.by.join(", ")}`];
     case "unexplained":
-      return [`${head}; defined in ${reason.at}, dependencies met: another member of its choice was taken, or its range forbids it`];
+      return [
+        `${head}; defined in ${reason.at}, dependencies met: another member of its choice was taken, or its range forbids it`,
+      ];
   }
 }

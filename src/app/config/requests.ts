@@ -1,6 +1,11 @@
 import { join, resolve } from "node:path";
 import { badInput } from "../../core/errors.ts";
-import { parseFragment, parseSet, type Request, type Settings } from "../../core/kconfig/dotconfig.ts";
+import {
+  parseFragment,
+  parseSet,
+  type Request,
+  type Settings,
+} from "../../core/kconfig/dotconfig.ts";
 import type { Ports } from "../../ports.ts";
 
 /** All requests but the target's own, in order: fragments, then --set. */
@@ -22,12 +27,16 @@ async function readFragment(name: string, ports: Ports): Promise<readonly Reques
   }
   const path = resolve(ports.host.cwd, name);
   const info = await ports.files.stat(path);
-  if (info && info.kind !== "directory") return parseFragment(await ports.files.readText(path), name);
+  if (info && info.kind !== "directory")
+    return parseFragment(await ports.files.readText(path), name);
   const known = await ports.files.list(join(ports.packageRoot, "kernel-configs"));
   throw badInput("config.fragment-missing", {
     what: `there is no fragment "${name}"`,
     where: "--fragment",
-    next: `give a file, or one of: ${known.filter((file) => file.endsWith(".config")).map((file) => file.slice(0, -7)).join(", ")}`,
+    next: `give a file, or one of: ${known
+      .filter((file) => file.endsWith(".config"))
+      .map((file) => file.slice(0, -7))
+      .join(", ")}`,
   });
 }
 
