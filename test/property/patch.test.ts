@@ -16,7 +16,7 @@ import {
 } from "../../src/core/patch/index.ts";
 
 /** The oracles: real GNU patch and real git. A failing seed is printed by fast-check. */
-const runs = Number(process.env["TARPIT_KIT_CASES"] ?? 150);
+const runs = Number(process.env["TARPIT_KIT_CASES"] ?? 300);
 let dir = "";
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "kit-oracle-"));

@@ -74,6 +74,13 @@ describe("where a hunk goes", () => {
     const two = "@@ -4 +4 @@\n-4\n+four\n@@ -8 +8 @@\n-1\n+one\n";
     expect(applyHunks(lines(numbered(1, 5)), hunks(two), 0).refused).toMatchObject([{ index: 2 }]);
   });
+  it("in the wrong order, fails where GNU patch finds a place that is done already", () => {
+    const two = "@@ -6 +6 @@\n-6\n+six\n@@ -5 +5 @@\n-L\n+new\n";
+    const at = (third: string) =>
+      applyHunks(lines(`1\n2\n${third}\n4\n5\n6\nL\n8\n`), hunks(two), 0);
+    expect(at("3").placed).toMatchObject([{ offset: 0 }, { offset: 2 }]);
+    expect(at("L").refused).toMatchObject([{ index: 2 }]);
+  });
   it("takes a missing newline at the end as a difference", () => {
     const body = "@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n";
     expect(place(body, "a\n")).toBe("refused");
@@ -105,6 +112,7 @@ describe("parsing", () => {
       "\tc\n",
     ]));
   it.each([
+    ["nothing changed (GNU patch and git refuse it too)", "@@ -1,2 +1,2 @@\n a\n b\n", 3],
     ["cut off", "@@ -1,2 +1,2 @@\n a\n", 4],
     ["a line that is none", "@@ -1,2 +1,2 @@\n a\nx\n", 5],
     ["more lines than announced", "@@ -1 +1,2 @@\n a\n-b\n", 5],

@@ -50,6 +50,7 @@ export function hunkAt(lines: readonly string[], at: number): Read {
     dropNewline(texts);
     next += 1;
   }
+  if (ops.every((op) => op === " ")) return { hunk: "a hunk that changes nothing", next: at + 1 };
   return { hunk: { line: at + 1, oldFirst, newFirst, ops: ops.join(""), texts }, next };
 }
 
