@@ -4,16 +4,19 @@
  * the host asks for on the console, one line a request, and answers in lines
  * that start with "@tk". It decides nothing; src/core/prove judges.
  *
- * Request:  ID \t VERB \t ARG \t ARG ... \n     (\n, \t, \\ escaped in an ARG)
+ * Request:  ID \t LENGTH \t VERB \t ARG ... \n   LENGTH: bytes from VERB to before
+ *                                              \n; \n, \t, \\ escaped in an ARG
  * Answer:   @tk ID KEY VALUE                   any number of these
  *           @tk ID end CODE                    0, or an errno
+ *           @tk ID.N KEY VALUE                 of the Nth part of a batch
+ *           @tk ID again 0                     garbled: send it again
  */
 #ifndef TARPIT_KIT_GUEST_H
 #define TARPIT_KIT_GUEST_H
 
 #include <stddef.h>
 
-#define MAX_ARGS 64
+#define MAX_ARGS 1024
 
 struct request {
 	const char *id;
@@ -32,6 +35,7 @@ extern const struct verb net_verbs[];
 extern const struct verb run_verbs[];
 extern const struct verb tcp_verbs[];
 extern const struct verb capture_verbs[];
+extern const struct verb batch_verbs[];
 
 /* One answer line; what is not printable comes out as '?'. */
 void answer(const struct request *r, const char *key, const char *format, ...)

@@ -17,8 +17,11 @@
 #include "guest.h"
 
 static const struct verb *const all_verbs[] = {
-	file_verbs, net_verbs, run_verbs, tcp_verbs, capture_verbs,
+	file_verbs, net_verbs, run_verbs, tcp_verbs, capture_verbs, batch_verbs,
 };
+
+/* Where answers go: the console, or memory while a batch runs. */
+static FILE *out;
 
 void answer(const struct request *r, const char *key, const char *format, ...)
 {
@@ -32,7 +35,7 @@ void answer(const struct request *r, const char *key, const char *format, ...)
 	for (c = text; *c; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
-	printf("@tk %s %s %s\n", r->id, key, text);
+	fprintf(out, "@tk %s %s %s\n", r->id, key, text);
 }
 
 void answer_lines(const struct request *r, const char *key, char *text)
@@ -71,21 +74,81 @@ static int dispatch(struct request *r)
 	return ENOSYS;
 }
 
+static int split(struct request *r, char *text)
+{
+	char *field;
+
+	for (r->argc = 0; r->argc < MAX_ARGS && (field = strsep(&text, "\t"));) {
+		unescape(field);
+		r->argv[r->argc++] = field;
+	}
+	r->argv[r->argc] = NULL;
+	return r->argc;
+}
+
+/*
+ * batch REQUEST ...: all of them in a row, with no word on the console until
+ * the last is done. QEMU's sun4u loses interrupts when the console and the
+ * network card want one at the same time, so they take turns.
+ */
+static int do_batch(struct request *r)
+{
+	static struct request part;
+	char id[32], *text = NULL;
+	size_t size = 0;
+	FILE *console = out;
+	int i, code;
+
+	fflush(out);
+	tcdrain(1);
+	out = open_memstream(&text, &size);
+	if (!out) {
+		out = console;
+		return ENOMEM;
+	}
+	for (i = 1; i < r->argc; i++) {
+		snprintf(id, sizeof(id), "%s.%d", r->id, i - 1);
+		part.id = id;
+		code = split(&part, r->argv[i]) ? dispatch(&part) : EINVAL;
+		fprintf(out, "@tk %s end %d\n", id, code);
+	}
+	fclose(out);
+	out = console;
+	fwrite(text, 1, size, out);
+	free(text);
+	return 0;
+}
+
+const struct verb batch_verbs[] = {
+	{ "batch", 1, do_batch },
+	{ NULL, 0, NULL },
+};
+
+/*
+ * A byte can get lost on a serial console. LENGTH tells; the host sends the
+ * request again then, or a newline when it hears nothing (that wakes a UART
+ * whose interrupt got lost, and ends a line whose newline did).
+ */
 static void serve(char *line)
 {
-	struct request r = { .argc = 0 };
-	char *field, *rest = line;
+	static char done[16];
+	static struct request r;
+	char *length, *rest = line;
 	int code;
 
 	r.id = strsep(&rest, "\t");
-	while (r.argc < MAX_ARGS && (field = strsep(&rest, "\t"))) {
-		unescape(field);
-		r.argv[r.argc++] = field;
-	}
-	if (r.argc == 0)
+	length = strsep(&rest, "\t");
+	if (strcmp(r.id, done) == 0)
 		return;
+	if (!rest || strlen(rest) != (size_t)atoi(length)) {
+		if (*line)
+			printf("@tk %s again 0\n", *r.id ? r.id : "0");
+		return;
+	}
+	snprintf(done, sizeof(done), "%s", r.id);
+	split(&r, rest);
 	code = dispatch(&r);
-	printf("@tk %s end %d\n", r.id, code);
+	fprintf(out, "@tk %s end %d\n", r.id, code);
 }
 
 /* No echo, no line editing, no length limit; '\n' still goes out as "\r\n". */
@@ -126,6 +189,7 @@ int main(int argc, char **argv)
 	klogctl(8 /* SYSLOG_ACTION_CONSOLE_LEVEL */, NULL, 1);
 	raw_console();
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	out = stdout;
 	uname(&u);
 	printf("\n@tk 0 ready %s %s\n", u.release, u.machine);
 	while (getline(&line, &size, stdin) > 0) {

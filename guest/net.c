@@ -37,8 +37,8 @@ static void name_it(struct ifreq *request, const char *name)
 	snprintf(request->ifr_name, IFNAMSIZ, "%s", name);
 }
 
-/* up IFNAME */
-static int do_up(struct request *r)
+/* up IFNAME, down IFNAME */
+static int set_up(struct request *r, int up)
 {
 	struct ifreq request;
 	int failed;
@@ -47,8 +47,18 @@ static int do_up(struct request *r)
 	failed = control(AF_INET, SIOCGIFFLAGS, &request);
 	if (failed)
 		return failed;
-	request.ifr_flags |= IFF_UP;
+	request.ifr_flags = up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP;
 	return control(AF_INET, SIOCSIFFLAGS, &request);
+}
+
+static int do_up(struct request *r)
+{
+	return set_up(r, 1);
+}
+
+static int do_down(struct request *r)
+{
+	return set_up(r, 0);
 }
 
 static void mask_of(struct sockaddr *to, unsigned int prefix)
@@ -115,6 +125,7 @@ static int do_route(struct request *r)
 
 const struct verb net_verbs[] = {
 	{ "up", 1, do_up },
+	{ "down", 1, do_down },
 	{ "addr", 3, do_addr },
 	{ "route", 4, do_route },
 	{ NULL, 0, NULL },

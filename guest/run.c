@@ -45,7 +45,7 @@ static void report(const struct request *r, const char *key, int fd)
 
 static int do_run(struct request *r)
 {
-	char *environment[MAX_ARGS + 1];
+	static char *environment[MAX_ARGS + 1];
 	int count = 0, first = 1, out = temporary(), err = temporary(), status;
 	pid_t pid;
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { environment } from "../core/errors.ts";
+import { environment, TarpitError } from "../core/errors.ts";
 import { captureName, qemuCommand, type GuestMachine } from "../core/prove/qemu.ts";
 import { badKernelLines } from "../core/prove/rule-cases.ts";
 import type { Family, ProveCase } from "../core/prove/types.ts";
@@ -9,7 +9,7 @@ import { openArtifacts, type ProvableArtifacts } from "./prove/artifacts.ts";
 import { proveConntrack, watchConnections } from "./prove/conntrack.ts";
 import { Guest } from "./prove/guest.ts";
 import { makeInitramfs } from "./prove/initramfs.ts";
-import { iptables, type Lab, newKernelLines, setUpNetwork } from "./prove/lab.ts";
+import { iptables, type Lab, newKernelLines, setUpTarget } from "./prove/lab.ts";
 import { proveRules } from "./prove/rules.ts";
 import { proveBefore, proveTraffic } from "./prove/traffic.ts";
 
@@ -44,13 +44,28 @@ export async function prove(request: ProveRequest, ports: Ports): Promise<ProveR
   try {
     ports.log.stage("initramfs");
     const initramfs = await makeInitramfs(artifacts, iptablesBuilds, work, ports);
-    const { kernel, results } = await inGuests(artifacts, initramfs, work, request, ports);
+    const { kernel, results } = await withRetry(() => inGuests(artifacts, initramfs, work, request, ports), ports);
     const ok = results.length > 0 && results.every((result) => result.ok);
     keep = !ok || (request.keep ?? false);
     const durationMs = ports.clock.monotonic() - started;
     return { ok, arch: artifacts.arch.name, kernel, results, durationMs, ...(keep ? { evidence: work } : {}) };
   } finally {
     for (const name of keep ? ["init", "modules", "initramfs.gz"] : [""]) await ports.files.remove(join(work, name));
+  }
+}
+
+/** How often a run is tried whose guest stopped answering: QEMU's sun4u loses an interrupt now and then. */
+const tries = 3;
+
+/** Only a guest that stalls is tried again: what was proved wrong stays wrong. */
+async function withRetry<T>(attempt: () => Promise<T>, ports: Ports): Promise<T> {
+  for (let left = tries - 1; ; left--) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof TarpitError) || error.code !== "prove.stalled" || left === 0) throw error;
+      ports.log.warn(`${error.trouble.what}; trying again from the start`);
+    }
   }
 }
 
@@ -99,7 +114,7 @@ const familiesOf = (artifacts: ProvableArtifacts): readonly Family[] =>
 /** The order matters: nothing has a rule at first, and conntrack counts before loopback fills its table. */
 async function everything(lab: Lab, work: string, ports: Ports): Promise<void> {
   ports.log.stage("before", "without a rule");
-  await setUpNetwork(lab);
+  await setUpTarget(lab);
   await proveBefore(lab, "wire", work, ports);
   await proveBefore(lab, "loopback", work, ports);
   ports.log.stage("rules", lab.artifacts.abis.map((abi) => abi.name).join(", "));

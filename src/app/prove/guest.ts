@@ -1,11 +1,18 @@
 import { environment, failure } from "../../core/errors.ts";
-import { Answer, guestRequest, parseGuestLine, type GuestLine } from "../../core/prove/report.ts";
+import { Answer, guestRequest, parseGuestLine, requestText, type GuestLine } from "../../core/prove/report.ts";
 import type { Command, Ports, RunResult, Session } from "../../ports.ts";
 
 /** How many of the console's last lines an error shows. */
 const shownLines = 25;
 
+/** A console that is silent this long while it owes an answer gets a newline (guest/init.c, serve). */
+const pokeMs = 2000;
+
+/** Longer than any request takes on a busy machine: then the guest hangs. */
+const stallMs = 60_000;
+
 interface Waiting {
+  readonly request: string;
   readonly lines: GuestLine[];
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
@@ -21,7 +28,11 @@ export class Guest {
   #markReady: (release: string) => void = () => undefined;
   #next = 1;
   #ended: RunResult | undefined;
-  #deadline: boolean = false;
+  #deadline = false;
+  #stalled = false;
+  readonly #poke: NodeJS.Timeout;
+  #pokes = 0;
+  #overdue: string | undefined;
 
   constructor(name: string, command: Command, log: string, timeoutMs: number, ports: Ports) {
     this.name = name;
@@ -33,7 +44,10 @@ export class Guest {
     this.#ready.catch(() => undefined);
     const onLine = (line: string): void => this.#line(line);
     this.#session = ports.processes.start(command, { onLine, logFile: log, capture: false, timeoutMs });
+    this.#poke = setInterval(() => this.#wake(), pokeMs);
+    this.#poke.unref();
     const end = (result: RunResult | undefined, error?: unknown): void => {
+      clearInterval(this.#poke);
       this.#ended = result ?? { code: 1, stdout: "", stderr: "", durationMs: 0, timedOut: false };
       this.#deadline = result?.timedOut ?? false;
       const reason = error ?? this.#trouble();
@@ -53,9 +67,10 @@ export class Guest {
   ask(...words: readonly string[]): Promise<Answer> {
     if (this.#ended) return Promise.reject(this.#trouble());
     const id = this.#next++;
+    const request = guestRequest(id, words);
     return new Promise((resolve, reject) => {
-      this.#waiting.set(String(id), { lines: [], resolve, reject });
-      this.#session.write(guestRequest(id, words));
+      this.#waiting.set(String(id), { request, lines: [], resolve, reject });
+      this.#session.write(request);
     });
   }
 
@@ -67,6 +82,16 @@ export class Guest {
       what: `the ${this.name} guest cannot do "${words.join(" ")}": errno ${answer.code}`,
       where: `${this.name} guest`,
       evidence: this.lastLines(),
+    });
+  }
+
+  /** Many requests with no word on the console in between; an answer for each. */
+  async batch(requests: readonly (readonly string[])[]): Promise<readonly Answer[]> {
+    const whole = await this.must("batch", ...requests.map(requestText));
+    return requests.map((_, index) => {
+      const lines = whole.lines.filter(({ id }) => id.endsWith(`.${index}`));
+      const end = lines.find(({ key }) => key === "end");
+      return new Answer(lines, end ? Number(end.value) : -1);
     });
   }
 
@@ -91,14 +116,34 @@ export class Guest {
       return;
     }
     if (said.key === "ready") this.#markReady(said.value);
-    const waiting = this.#waiting.get(said.id);
-    if (!waiting) return;
-    if (said.key !== "end") {
+    if (said.key === "again") this.#repeat();
+    const [number = "", part] = said.id.split(".");
+    const waiting = this.#waiting.get(number);
+    if (!waiting || said.key === "again") return;
+    if (said.key !== "end" || part !== undefined) {
       waiting.lines.push(said);
       return;
     }
-    this.#waiting.delete(said.id);
+    this.#waiting.delete(number);
     waiting.resolve(new Answer(waiting.lines, Number(said.value)));
+  }
+
+  #wake(): void {
+    const [oldest] = this.#waiting.keys();
+    const silent = oldest !== undefined && oldest === this.#overdue;
+    this.#overdue = oldest;
+    if (!silent) this.#pokes = 0;
+    if (!silent || this.#ended) return;
+    this.#pokes++;
+    if (this.#pokes * pokeMs > stallMs) {
+      this.#stalled = true;
+      void this.#session.stop();
+    } else this.#session.write("\n");
+  }
+
+  /** There is one request at a time, whatever is left of its number. */
+  #repeat(): void {
+    for (const { request } of this.#waiting.values()) this.#session.write(request);
   }
 
   #trouble() {
@@ -106,6 +151,10 @@ export class Guest {
     const evidence = this.lastLines();
     if (this.#ended?.code === 127) {
       return environment("prove.qemu", { what: "QEMU could not be started", where, next: "tarpit-kit doctor --install", evidence });
+    }
+    if (this.#stalled) {
+      const next = "QEMU lost an interrupt, or the kernel hangs: run it again; if it stays, see the console below";
+      return failure("prove.stalled", { what: `the ${this.name} guest has stopped answering`, where, next, evidence });
     }
     const what = this.#deadline
       ? `the ${this.name} guest did not finish in time`

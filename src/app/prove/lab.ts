@@ -53,35 +53,44 @@ export async function newKernelLines(lab: Lab, which: "target" | "peer"): Promis
   return lines;
 }
 
-async function setUp(guest: Guest, own: { readonly ipv4: string; readonly ipv6: string }, families: readonly Family[]): Promise<void> {
+type Requests = readonly (readonly string[])[];
+
+function ownNetwork(own: Addresses, families: readonly Family[]): Requests {
   const six = families.includes("ipv6");
-  if (six) {
-    for (const name of ["all", "default", "eth0"]) {
-      await guest.ask("write", `/proc/sys/net/ipv6/conf/${name}/accept_dad`, "0");
-      await guest.ask("write", `/proc/sys/net/ipv6/conf/${name}/accept_redirects`, "0");
-    }
-  }
-  await guest.must("up", "lo");
-  await guest.must("addr", "eth0", own.ipv4, String(networks.ipv4.prefix));
-  await guest.must("up", "eth0");
-  if (six) await guest.must("addr", "eth0", own.ipv6, String(networks.ipv6.prefix));
+  const quiet = ["all", "default", "eth0"].flatMap((name) =>
+    ["accept_dad", "accept_redirects"].map((key) => ["write", `/proc/sys/net/ipv6/conf/${name}/${key}`, "0"]),
+  );
+  return [
+    ...(six ? quiet : []),
+    ["up", "lo"],
+    ["addr", "eth0", own.ipv4, String(networks.ipv4.prefix)],
+    ["up", "eth0"],
+    ...(six ? [["addr", "eth0", own.ipv6, String(networks.ipv6.prefix)]] : []),
+  ];
 }
 
-/** Addresses on both; the target forwards for a network behind it, which only the peer's routes know of. */
-export async function setUpNetwork(lab: Lab): Promise<void> {
-  const { target, peer, families } = lab;
-  await setUp(target, addresses.target, families);
-  await setUp(peer, addresses.peer, families);
-  for (const name of ["all", "eth0"]) {
-    // Else the target tells the peer that what is behind it is next to it.
-    await target.ask("write", `/proc/sys/net/ipv4/conf/${name}/send_redirects`, "0");
-    await peer.ask("write", `/proc/sys/net/ipv4/conf/${name}/accept_redirects`, "0");
-  }
+type Addresses = Readonly<Record<Family, string>>;
+
+/** The peer's side; it is taken up and down with each batch, so that console and card are never busy at once. */
+export function peerNetwork(families: readonly Family[]): Requests {
+  return [
+    ...["all", "eth0"].map((name) => ["write", `/proc/sys/net/ipv4/conf/${name}/accept_redirects`, "0"]),
+    ...ownNetwork(addresses.peer, families),
+    ...families.map((family) => ["route", networks[family].behind, String(networks[family].prefix), addresses.target[family], "eth0"]),
+  ];
+}
+
+export const peerDown: readonly string[] = ["down", "eth0"];
+
+/** The target's side; it forwards for a network behind it, which only the peer's routes know of. */
+export async function setUpTarget({ target, families }: Lab): Promise<void> {
+  // Else the target tells the peer that what is behind it is next to it.
+  for (const name of ["all", "eth0"]) await target.ask("write", `/proc/sys/net/ipv4/conf/${name}/send_redirects`, "0");
+  for (const request of ownNetwork(addresses.target, families)) await target.must(...request);
   await target.must("write", "/proc/sys/net/ipv4/ip_forward", "1");
   if (families.includes("ipv6")) await target.must("write", "/proc/sys/net/ipv6/conf/all/forwarding", "1");
   for (const family of families) {
     const { behind, prefix } = networks[family];
     await target.must("route", behind, String(prefix), "-", "eth0");
-    await peer.must("route", behind, String(prefix), addresses.target[family], "eth0");
   }
 }

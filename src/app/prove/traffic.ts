@@ -4,13 +4,13 @@ import { describeFlow, type Flow, flowOf } from "../../core/prove/flow.ts";
 import { judgeBefore, type PeerView } from "../../core/prove/judge.ts";
 import { parseGuestPacket, readPcap } from "../../core/prove/pcap.ts";
 import { captureName } from "../../core/prove/qemu.ts";
-import { stateInProc, tcpStateName } from "../../core/prove/report.ts";
+import { type Answer, stateInProc, tcpStateName } from "../../core/prove/report.ts";
 import { addresses, beforePorts, portOf, type Scenario, scenarios } from "../../core/prove/scenarios.ts";
 import { decodeSegment, type Segment } from "../../core/prove/segment.ts";
 import { type Family, type ProveCase, type Verdict, verdict } from "../../core/prove/types.ts";
 import type { Ports } from "../../ports.ts";
 import type { Guest } from "./guest.ts";
-import { type Lab, mustRule } from "./lab.ts";
+import { type Lab, mustRule, peerDown, peerNetwork } from "./lab.ts";
 
 type Way = "loopback" | "wire";
 
@@ -67,65 +67,97 @@ async function makeRules(lab: Lab, way: Way, attempts: readonly Attempt[]): Prom
   }
 }
 
-async function open(lab: Lab, way: Way, attempt: Attempt): Promise<void> {
+/** Listeners for the ports beside the rules. */
+async function listen(lab: Lab, way: Way, attempts: readonly Attempt[]): Promise<void> {
+  for (const { family, scenario, port } of attempts) {
+    if (scenario.variant) continue;
+    await lab.target.must("listen", String(lab.nextConnection++), addressOf(way, family, scenario.chain), String(port));
+  }
+}
+
+/** A request, and what its answer adds to what is known of an attempt. */
+interface Step {
+  readonly request: readonly string[];
+  readonly learn?: (answer: Answer) => void;
+}
+
+const nap = (ms: number): Step => ({ request: ["sleep", String(ms)] });
+
+function learn(attempt: Attempt, more: Partial<PeerView>): void {
+  attempt.view = { ...attempt.view, ...more };
+}
+
+function open(way: Way, attempt: Attempt): Step {
   const { family, scenario, port, number } = attempt;
-  const address = addressOf(way, family, scenario.chain);
-  if (!scenario.variant) await lab.target.must("listen", String(lab.nextConnection++), address, String(port));
   const wait = scenario.deaf === "syn-acks" ? 0 : connectMs;
-  const connected = await callerOf(lab, way).must("connect", number, address, String(port), String(wait));
-  attempt.view = { ...attempt.view, connect: connected.text("state") };
-}
-
-async function send(lab: Lab, way: Way, attempt: Attempt): Promise<void> {
-  if (attempt.scenario.send === 0 || attempt.view.connect !== "connected") return;
-  const answer = await callerOf(lab, way).must("send", attempt.number, String(attempt.scenario.send));
-  attempt.view = { ...attempt.view, sent: answer.number("sent") ?? 0 };
-}
-
-async function look(lab: Lab, way: Way, attempt: Attempt): Promise<void> {
-  const info = await callerOf(lab, way).ask("info", attempt.number);
-  const queued = info.number("queued");
-  const probes = info.number("probes");
-  attempt.view = {
-    ...attempt.view,
-    state: tcpStateName(info.number("state")),
-    ...(queued === undefined ? {} : { queued }),
-    ...(probes === undefined ? {} : { probes }),
+  return {
+    request: ["connect", number, addressOf(way, family, scenario.chain), String(port), String(wait)],
+    learn: (answer) => learn(attempt, { connect: answer.text("state") }),
   };
 }
 
-async function end(lab: Lab, way: Way, attempts: readonly Attempt[], how: Scenario["end"]): Promise<void> {
-  for (const { number } of attempts.filter(({ scenario }) => scenario.end === how)) {
-    await callerOf(lab, way).ask(how === "abort" ? "abort" : "close", number);
-  }
+function send(attempt: Attempt): Step {
+  return {
+    request: ["send", attempt.number, String(attempt.scenario.send)],
+    learn: (answer) => {
+      const sent = answer.number("sent");
+      if (sent !== undefined) learn(attempt, { sent });
+    },
+  };
+}
+
+function look(attempt: Attempt): Step {
+  return {
+    request: ["info", attempt.number],
+    learn: (answer) => {
+      const queued = answer.number("queued");
+      const probes = answer.number("probes");
+      learn(attempt, {
+        state: tcpStateName(answer.number("state")),
+        ...(queued === undefined ? {} : { queued }),
+        ...(probes === undefined ? {} : { probes }),
+      });
+    },
+  };
 }
 
 /** After close() the socket is no longer ours to ask, but /proc/net/tcp still shows it. */
-async function statesAfterClose(lab: Lab, way: Way, attempts: readonly Attempt[]): Promise<void> {
-  const caller = callerOf(lab, way);
-  for (const family of lab.families) {
-    const table = (await caller.must("read", `/proc/net/${family === "ipv4" ? "tcp" : "tcp6"}`)).all("line");
-    for (const attempt of attempts) {
-      if (attempt.family !== family || attempt.scenario.end !== "close-late") continue;
-      attempt.view = { ...attempt.view, state: stateInProc(table, attempt.port) };
-    }
-  }
+function readStates(family: Family, attempts: readonly Attempt[]): Step {
+  return {
+    request: ["read", `/proc/net/${family === "ipv4" ? "tcp" : "tcp6"}`],
+    learn: (answer) => {
+      for (const attempt of attempts.filter((one) => one.family === family)) {
+        learn(attempt, { state: stateInProc(answer.all("line"), attempt.port) });
+      }
+    },
+  };
 }
 
 /** Opens them all, then lets them all wait at once: many connections cost no more time than one. */
-async function run(lab: Lab, way: Way, attempts: readonly Attempt[]): Promise<void> {
-  const caller = callerOf(lab, way);
-  for (const attempt of attempts) await open(lab, way, attempt);
-  for (const attempt of attempts) await send(lab, way, attempt);
-  await caller.must("sleep", String(settleMs));
-  for (const attempt of attempts.filter(({ scenario }) => scenario.end === "close-now")) await look(lab, way, attempt);
-  await end(lab, way, attempts, "abort");
-  await end(lab, way, attempts, "close-now");
-  await caller.must("sleep", String(watchMs));
-  for (const attempt of attempts.filter(({ scenario }) => scenario.end !== "abort" && scenario.end !== "close-now")) await look(lab, way, attempt);
-  await end(lab, way, attempts, "close-late");
-  await caller.must("sleep", String(afterCloseMs));
-  await statesAfterClose(lab, way, attempts);
+function stepsOf(lab: Lab, way: Way, attempts: readonly Attempt[]): readonly Step[] {
+  const ending = (...ends: readonly Scenario["end"][]) => attempts.filter(({ scenario }) => ends.includes(scenario.end));
+  const late = ending("close-late");
+  return [
+    ...attempts.map((attempt) => open(way, attempt)),
+    ...attempts.filter(({ scenario }) => scenario.send > 0).map(send),
+    nap(settleMs),
+    ...ending("close-now").map(look),
+    ...ending("abort").map(({ number }) => ({ request: ["abort", number] })),
+    ...ending("close-now").map(({ number }) => ({ request: ["close", number] })),
+    nap(watchMs),
+    ...ending("close-late", "none").map(look),
+    ...late.map(({ number }) => ({ request: ["close", number] })),
+    nap(afterCloseMs),
+    ...lab.families.map((family) => readStates(family, late)),
+  ];
+}
+
+/** Runs the steps where the connections are opened; the peer is on the network only meanwhile. */
+async function run(lab: Lab, way: Way, steps: readonly Step[]): Promise<void> {
+  const plain = (requests: readonly (readonly string[])[]): readonly Step[] => requests.map((request) => ({ request }));
+  const all = way === "wire" ? [...plain(peerNetwork(lab.families)), ...steps, { request: peerDown }] : steps;
+  const answers = await callerOf(lab, way).batch(all.map(({ request }) => request));
+  for (const [index, { learn: tell }] of all.entries()) tell?.(answers[index] as Answer);
 }
 
 /** What passed: on the wire from QEMU's capture of the peer's card, on loopback from the guest itself. */
@@ -146,15 +178,19 @@ export async function proveBefore(lab: Lab, way: Way, directory: string, ports: 
   if (way === "loopback") await lab.target.must("capture", "lo");
   const views = new Map<string, PeerView>();
   const chains = way === "wire" ? (["INPUT", "FORWARD"] as const) : (["INPUT"] as const);
-  for (const family of lab.families) {
-    for (const chain of chains) {
+  const steps = lab.families.flatMap((family) =>
+    chains.map((chain): Step => {
       const wait = String(chain === "INPUT" ? connectMs : silentMs);
       const number = String(lab.nextConnection++);
-      const answer = await callerOf(lab, way).must("connect", number, addressOf(way, family, chain), String(beforePorts[chain]), wait);
-      views.set(`${family} ${chain}`, { connect: answer.text("state") });
-      await callerOf(lab, way).ask("close", number);
-    }
-  }
+      return {
+        request: ["connect", number, addressOf(way, family, chain), String(beforePorts[chain]), wait],
+        learn: (answer) => void views.set(`${family} ${chain}`, { connect: answer.text("state") }),
+      };
+    }),
+  );
+  // A SYN that is still being sent again would be one more connection later on.
+  const ends = steps.map(({ request }): Step => ({ request: ["close", request[1] ?? ""] }));
+  await run(lab, way, [...steps, ...ends]);
   const segments = await segmentsOf(lab, way, directory, ports);
   for (const family of lab.families) {
     for (const chain of chains) {
@@ -177,8 +213,9 @@ const judgeNobody = (flow: Flow, view: PeerView): Verdict =>
 export async function proveTraffic(lab: Lab, way: Way, directory: string, ports: Ports): Promise<void> {
   const attempts = attemptsOf(lab, way);
   await makeRules(lab, way, attempts);
+  await listen(lab, way, attempts);
   if (way === "loopback") await lab.target.must("capture", "lo");
-  await run(lab, way, attempts);
+  await run(lab, way, stepsOf(lab, way, attempts));
   const segments = await segmentsOf(lab, way, directory, ports);
   for (const { abi, family, scenario, port, view } of attempts) {
     const flow = flowOf(segments, family, port);

@@ -16,9 +16,15 @@ export function parseGuestLine(line: string): GuestLine | undefined {
 
 const escapes: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\\": "\\\\" };
 
-/** A request as the guest reads it: tab separated, with newlines and tabs in arguments escaped. */
-export const guestRequest = (id: number, words: readonly string[]): string =>
-  `${[String(id), ...words].map((word) => word.replaceAll(/[\n\t\\]/g, (c) => escapes[c] ?? c)).join("\t")}\n`;
+/** Tab separated, with newlines and tabs in arguments escaped: what follows a request's number and length. */
+export const requestText = (words: readonly string[]): string =>
+  words.map((word) => word.replaceAll(/[\n\t\\]/g, (c) => escapes[c] ?? c)).join("\t");
+
+/** A request as the guest reads it (guest/guest.h). */
+export function guestRequest(id: number, words: readonly string[]): string {
+  const text = requestText(words);
+  return `${id}\t${Buffer.byteLength(text)}\t${text}\n`;
+}
 
 /** All the lines that answered one request. */
 export class Answer {

@@ -53,4 +53,4 @@ export const savedRules = (text: string): string =>
 
 /** Lines of the kernel's log that no run may leave behind. */
 export const badKernelLines = (lines: readonly string[]): readonly string[] =>
-  lines.filter((line) => /\b(WARNING|BUG|Oops|KASAN|UBSAN|Call Trace|Kernel panic|unable to handle)\b|counters copy to user failed|suspicious RCU/i.test(line));
+  lines.filter((line) => /\b(WARNING:|BUG:|Oops|KASAN:|UBSAN:|Call Trace|Kernel panic|[Uu]nable to handle|suspicious RCU)|counters copy to user failed/.test(line));

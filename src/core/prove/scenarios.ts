@@ -23,6 +23,8 @@ export interface Scenario {
 }
 
 export const scenarios: readonly Scenario[] = [
+  // First, as its SYN also waits for the link and the neighbour: a round trip that long would make the probes rare.
+  { name: "reset", variant: "reset", chain: "INPUT", send: 0, end: "none", judge: (flow, view) => [judge.judgeReset(flow, view), judge.judgeThrift(flow)] },
   {
     name: "data",
     variant: "tarpit",
@@ -66,7 +68,6 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
   { name: "honeypot-again", variant: "honeypot", chain: "INPUT", send: 0, deaf: "syn-acks", end: "none", judge: (flow) => [judge.judgeSameIsn(flow)] },
-  { name: "reset", variant: "reset", chain: "INPUT", send: 0, end: "none", judge: (flow, view) => [judge.judgeReset(flow, view), judge.judgeThrift(flow)] },
   { name: "other", chain: "INPUT", send: 100, end: "none", judge: (_flow, view) => [judge.judgeOther(view)] },
 ];
 
