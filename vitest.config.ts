@@ -2,16 +2,21 @@ import { defineConfig } from "vitest/config";
 
 /** One project a level, so that `npm test` and `npm run test:e2e` choose by name. */
 const project = (name: string, testTimeout: number) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout },
+  name,
+  include: [`test/${name}/**/*.test.ts`],
+  testTimeout,
+  hookTimeout: testTimeout,
 });
+const setUp = { globalSetup: ["test/support/setup.ts"] };
 
 export default defineConfig({
   test: {
     projects: [
-      project("unit", 10_000),
-      project("property", 60_000),
-      project("integration", 120_000),
-      { test: { ...project("e2e", 45 * 60_000).test, fileParallelism: false } },
+      { test: project("unit", 20_000) },
+      { test: { ...project("property", 60_000), ...setUp } },
+      { test: { ...project("integration", 120_000), ...setUp } },
+      // One at a time: kernels, compilers and guests take the whole machine.
+      { test: { ...project("e2e", 45 * 60_000), ...setUp, fileParallelism: false } },
     ],
   },
 });

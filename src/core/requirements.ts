@@ -9,7 +9,9 @@ export type Need =
   | "extension"
   | "package"
   | "prove"
-  | "launcher";
+  | "launcher"
+  /** `npm test`: what the integration tests drive. */
+  | "test";
 
 /**
  * How presence is seen, the same on every distribution: a program in PATH, one of several

@@ -280,7 +280,9 @@ function connect(writer: Child, reader: Child): void {
   writer.stdout.pipe(reader.stdin);
   reader.stdin.on("error", () => undefined);
   reader.stdin.on("close", () => {
-    writer.stdout?.destroy();
+    // A writer that has said everything may still be on its way out: that is no broken pipe.
+    if (!writer.stdout || writer.stdout.readableEnded) return;
+    writer.stdout.destroy();
     signalGroup(writer.pid, "SIGPIPE");
   });
 }

@@ -59,6 +59,12 @@ describe("processes", () => {
     expect(results[1]?.stdout).toBe("xyz");
   });
 
+  test("a writer that takes its time to exit after its last byte is not killed", async () => {
+    const slow = sh("printf abc; exec 1>&-; sleep 0.3; exit 5");
+    const results = await new NodeProcesses().pipe([slow, { program: "cat", args: [] }]);
+    expect(results.map((r) => r.code)).toEqual([5, 0]);
+  });
+
   test("a part that ends early ends the one before it", async () => {
     const results = await new NodeProcesses().pipe([
       sh("yes"),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { environment } from "../../core/errors.ts";
+import { environment, TarpitError } from "../../core/errors.ts";
 import { cleanMakeEnvironment, makeArguments } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { patchTree } from "../patch.ts";
@@ -48,10 +48,21 @@ async function makeTree(
   await copyTree(source.path, tree, own, ports);
   await cleanTree(tree, plan, ports);
   const options = { check: false, reverse: false, fuzz: 0 };
-  await patchTree({ tree, series: plan.series.path, ...options }, ports);
+  await patchTree({ tree, series: plan.series.path, ...options }, ports).catch(
+    async (error: unknown) => {
+      await ports.files.remove(draft);
+      throw aboutSource(error, source.path);
+    },
+  );
   await ports.files.write(join(draft, "source"), source.id);
   await ports.files.remove(home);
   await ports.files.rename(draft, home);
+}
+
+/** The copy is gone by the time the message is read: it has to name the user's own tree. */
+function aboutSource(error: unknown, source: string): unknown {
+  if (!(error instanceof TarpitError)) return error;
+  return new TarpitError(error.exit, error.code, { ...error.trouble, where: source });
 }
 
 /**

@@ -1,0 +1,30 @@
+import { ensureTools } from "../../src/app/doctor.ts";
+import { realWorld } from "../../src/infra/world.ts";
+import { TarpitError } from "../../src/core/errors.ts";
+
+const silent = {
+  stage: (_name: string, detail?: string): void =>
+    void process.stderr.write(`installing ${detail ?? ""}\n`),
+  info: (): void => undefined,
+  warn: (text: string): void => void process.stderr.write(`${text}\n`),
+  detail: (): void => undefined,
+  progress: (): void => undefined,
+};
+
+/**
+ * On a fresh machine the tests do their own set-up: as root the missing Debian packages are
+ * installed; otherwise the run ends here with the one command that installs them. A missing
+ * package is never a skipped test.
+ */
+export async function setup(): Promise<void> {
+  const { ports } = realWorld(silent);
+  try {
+    await ensureTools(["test"], undefined, [], ports, { install: true });
+  } catch (error) {
+    if (!(error instanceof TarpitError)) throw error;
+    const { what, next, evidence } = error.trouble;
+    throw new Error([what, ...(evidence ?? []), `next: ${next ?? ""}`].join("\n"), {
+      cause: error,
+    });
+  }
+}
