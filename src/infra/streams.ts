@@ -53,12 +53,6 @@ const roomIn = (stream: Writable): Promise<void> =>
     stream.on("drain", done).on("close", done);
   });
 
-/** Writes to every sink that still listens, and waits until each has room. */
-async function feed(sinks: readonly Piped[], chunk: Uint8Array): Promise<void> {
-  const full = sinks.filter(({ stdin }) => stdin?.writable && !stdin.write(chunk));
-  if (full.length > 0) await Promise.all(full.map(({ stdin }) => roomIn(stdin as Writable)));
-}
-
 /** Processes.fan: see there for what it promises. */
 export async function fanOut<Child extends Piped>(
   sources: readonly Command[],
@@ -97,9 +91,27 @@ export async function fanOut<Child extends Piped>(
   return { sources: results.slice(0, before.length), sinks: results.slice(before.length) };
 }
 
-async function carry(from: Piped | undefined, gate: Gate, sinks: readonly Piped[]): Promise<void> {
-  for await (const chunk of from?.stdout ?? []) {
-    gate.push(chunk as Buffer);
-    await feed(sinks, chunk as Buffer);
-  }
+/**
+ * Judges and hands on until the source's output ends. Events, not `for await`:
+ * a kernel is 20,000 chunks, and an iterator's promises cost as much as the judging.
+ */
+function carry(from: Piped | undefined, gate: Gate, sinks: readonly Piped[]): Promise<void> {
+  const out = from?.stdout;
+  if (!out) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    out.on("data", (chunk: Buffer) => {
+      try {
+        gate.push(chunk);
+      } catch (error) {
+        out.destroy();
+        reject(error as Error);
+        return;
+      }
+      const full = sinks.filter(({ stdin }) => stdin?.writable && !stdin.write(chunk));
+      if (full.length === 0) return;
+      out.pause();
+      void Promise.all(full.map(({ stdin }) => roomIn(stdin as Writable))).then(() => out.resume());
+    });
+    out.on("error", reject).on("end", resolve).on("close", resolve);
+  });
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { badInput, environment, failure } from "../../core/errors.ts";
+import { badInput, environment, failure, Interrupted } from "../../core/errors.ts";
 import {
   type AptFile,
   readAptPercent,
@@ -174,21 +174,33 @@ async function downloadDeb(wanted: Candidate, name: string, ports: Ports): Promi
 const isDiskFull = (text: string): boolean =>
   /No space left on device|not enough space|enough free space/i.test(text);
 
-/** The package in CACHE/downloads, brought by apt unless it is there; and a promise of its hash. */
+/** The package in CACHE/downloads. One that is there already is hashed while it is unpacked. */
 async function debFile(wanted: Candidate, name: string, ports: Ports) {
   const { file } = wanted;
   const path = join(downloadsDir(ports), file.file);
-  if (await ports.files.stat(path)) {
-    const sha256 = await ports.files.sha256(path);
-    if (sha256 === file.sha256) return { path, hashing: Promise.resolve(sha256) };
-    await ports.files.remove(path);
-  }
+  if (await ports.files.stat(path)) return { path, hash: () => ports.files.sha256(path) };
   const result = await downloadDeb(wanted, name, ports);
   if (result.code !== 0) {
     if (isDiskFull(result.stderr)) throw diskFull(downloadsDir(ports), file.size * 12);
     throw aptTrouble(said(result));
   }
-  return { path, hashing: ports.files.sha256(path) };
+  // apt has just compared it with its signed indexes (apt-secure(8)).
+  return { path, hash: async () => file.sha256 };
+}
+
+/** Unpacks the package; undefined when what was there is not what apt's indexes describe. */
+async function unpackDeb(wanted: Candidate, name: string, work: string, ports: Ports) {
+  const { file } = wanted;
+  const { path, hash } = await debFile(wanted, name, ports);
+  const hashing = hash();
+  const unpacking = unpack(streamOfDeb(path, name, file.size), work, ports);
+  const [hashed, unpacked] = await Promise.allSettled([hashing, unpacking]);
+  if (hashed.status === "fulfilled" && hashed.value === file.sha256) return (await unpacking).tree;
+  if (unpacked.status === "rejected" && unpacked.reason instanceof Interrupted)
+    throw unpacked.reason;
+  await ports.files.remove(path);
+  await ports.files.remove(join(work, "unpack"));
+  return undefined;
 }
 
 async function treeFromDeb(
@@ -199,15 +211,10 @@ async function treeFromDeb(
   ports: Ports,
 ): Promise<NewTree> {
   const { file } = wanted;
-  const { path, hashing } = await debFile(wanted, name, ports);
-  // Should unpacking fail first, its failure is the one to tell.
-  hashing.catch(() => undefined);
-  const { tree } = await unpack(streamOfDeb(path, name, file.size), work, ports);
-  // apt has checked it; this makes sure that what was unpacked is what apt checked.
-  if ((await hashing) !== file.sha256) {
-    await ports.files.remove(path);
-    throw aptTrouble(`${file.file} is not what apt's indexes describe`);
-  }
+  // A damaged one was removed: the second time apt brings it.
+  const tree =
+    (await unpackDeb(wanted, name, work, ports)) ?? (await unpackDeb(wanted, name, work, ports));
+  if (!tree) throw aptTrouble(`${file.file} is not what apt's indexes describe`);
   const version = await requireKernelTree(tree, ports);
   if (lineOf(version) !== series) throw aptTrouble(`${file.file} holds Linux ${version.text}`);
   const debian = debVersion(wanted);
