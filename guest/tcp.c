@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -73,6 +74,34 @@ static int do_connect(struct request *r)
 	else
 		answer(r, "state", "%s", outcome(fd, atoi(r->argv[4])));
 	return 0;
+}
+
+/*
+ * reach ADDRESS PORT SECONDS: calls a port that refuses until it does, as a link
+ * that has just come up and neighbours that are not known yet lose packets.
+ */
+static int do_reach(struct request *r)
+{
+	struct sockaddr_in6 to;
+	socklen_t size = parse(&to, r->argv[1], r->argv[2]);
+	time_t end = time(NULL) + atoi(r->argv[3]);
+	const char *state;
+	int fd;
+
+	if (size == 0)
+		return EINVAL;
+	do {
+		fd = socket(((struct sockaddr *)&to)->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			return errno;
+		connect(fd, (struct sockaddr *)&to, size);
+		state = outcome(fd, 500);
+		close(fd);
+		if (strcmp(state, "ECONNREFUSED") == 0)
+			return 0;
+	} while (time(NULL) < end);
+	answer(r, "state", "%s", state);
+	return EHOSTUNREACH;
 }
 
 /* listen NUMBER ADDRESS PORT: accepts nothing itself, the backlog answers */
@@ -168,6 +197,7 @@ static int do_abort(struct request *r)
 
 const struct verb tcp_verbs[] = {
 	{ "connect", 4, do_connect },
+	{ "reach", 3, do_reach },
 	{ "listen", 3, do_listen },
 	{ "send", 2, do_send },
 	{ "info", 1, do_info },

@@ -27,7 +27,13 @@ async function compilerVersion(abi: Abi, archName: string, ports: Ports): Promis
 }
 
 /** One ABI's build, in a directory of its own, then renamed to its place in the cache. */
-async function compile(abi: Abi, source: string, work: string, place: string, ports: Ports): Promise<void> {
+async function compile(
+  abi: Abi,
+  source: string,
+  work: string,
+  place: string,
+  ports: Ports,
+): Promise<void> {
   const build = join(work, abi.name);
   const install = join(work, `${abi.name}-install`);
   const log = join(work, `${abi.name}.log`);
@@ -52,13 +58,24 @@ async function compile(abi: Abi, source: string, work: string, place: string, po
 
 async function unpack(tarball: string, to: string, ports: Ports): Promise<void> {
   await ports.files.mkdir(to);
-  const result = await ports.processes.run({ program: "tar", args: ["-xf", tarball, "-C", to, "--strip-components=1", "--no-same-owner"] });
+  const result = await ports.processes.run({
+    program: "tar",
+    args: ["-xf", tarball, "-C", to, "--strip-components=1", "--no-same-owner"],
+  });
   if (result.code === 0) return;
-  throw environment("prove.iptables-unpack", { what: "the iptables source cannot be unpacked", where: tarball, evidence: [result.stderr.trim()] });
+  throw environment("prove.iptables-unpack", {
+    what: "the iptables source cannot be unpacked",
+    where: tarball,
+    evidence: [result.stderr.trim()],
+  });
 }
 
 /** A real iptables for each ABI, from Debian's source package; built once, then from the cache. */
-export async function buildIptables(abis: readonly Abi[], archName: string, ports: Ports): Promise<readonly IptablesBuild[]> {
+export async function buildIptables(
+  abis: readonly Abi[],
+  archName: string,
+  ports: Ports,
+): Promise<readonly IptablesBuild[]> {
   const version = await iptablesVersion(ports);
   const home = join(ports.cacheDir, "iptables");
   const wanted: { abi: Abi; build: IptablesBuild }[] = [];
@@ -74,7 +91,10 @@ export async function buildIptables(abis: readonly Abi[], archName: string, port
     await ports.files.mkdir(home);
     const work = await ports.files.makePrivateDirectory(join(home, ".work-"));
     try {
-      ports.log.stage("iptables", `${version} for ${missing.map(({ abi }) => abi.name).join(", ")}`);
+      ports.log.stage(
+        "iptables",
+        `${version} for ${missing.map(({ abi }) => abi.name).join(", ")}`,
+      );
       const source = join(work, "source");
       await unpack(await downloadIptables(work, version, ports), source, ports);
       for (const { abi, build } of missing) await compile(abi, source, work, build.dir, ports);

@@ -39,18 +39,31 @@ export async function prove(request: ProveRequest, ports: Ports): Promise<ProveR
   const artifacts = await openArtifacts(request.artifacts, ports);
   await requireQemu(artifacts, ports);
   const iptablesBuilds = await buildIptables(artifacts.abis, artifacts.arch.name, ports);
-  const work = await ports.files.makePrivateDirectory(join(ports.cacheDir, "prove", `${artifacts.arch.name}-`));
+  const work = await ports.files.makePrivateDirectory(
+    join(ports.cacheDir, "prove", `${artifacts.arch.name}-`),
+  );
   let keep = true;
   try {
     ports.log.stage("initramfs");
     const initramfs = await makeInitramfs(artifacts, iptablesBuilds, work, ports);
-    const { kernel, results } = await withRetry(() => inGuests(artifacts, initramfs, work, request, ports), ports);
+    const { kernel, results } = await withRetry(
+      () => inGuests(artifacts, initramfs, work, request, ports),
+      ports,
+    );
     const ok = results.length > 0 && results.every((result) => result.ok);
     keep = !ok || (request.keep ?? false);
     const durationMs = ports.clock.monotonic() - started;
-    return { ok, arch: artifacts.arch.name, kernel, results, durationMs, ...(keep ? { evidence: work } : {}) };
+    return {
+      ok,
+      arch: artifacts.arch.name,
+      kernel,
+      results,
+      durationMs,
+      ...(keep ? { evidence: work } : {}),
+    };
   } finally {
-    for (const name of keep ? ["init", "modules", "initramfs.gz"] : [""]) await ports.files.remove(join(work, name));
+    for (const name of keep ? ["init", "modules", "initramfs.gz"] : [""])
+      await ports.files.remove(join(work, name));
   }
 }
 
@@ -63,7 +76,8 @@ async function withRetry<T>(attempt: () => Promise<T>, ports: Ports): Promise<T>
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof TarpitError) || error.code !== "prove.stalled" || left === 0) throw error;
+      if (!(error instanceof TarpitError) || error.code !== "prove.stalled" || left === 0)
+        throw error;
       ports.log.warn(`${error.trouble.what}; trying again from the start`);
     }
   }
@@ -80,11 +94,22 @@ async function requireQemu(artifacts: ProvableArtifacts, ports: Ports): Promise<
   });
 }
 
-async function inGuests(artifacts: ProvableArtifacts, initramfs: string, work: string, request: ProveRequest, ports: Ports) {
+async function inGuests(
+  artifacts: ProvableArtifacts,
+  initramfs: string,
+  work: string,
+  request: ProveRequest,
+  ports: Ports,
+) {
   const timeoutMs = (request.timeoutSeconds ?? defaultTimeoutSeconds) * 1000;
   ports.log.stage("boot", `two guests of ${artifacts.release || artifacts.arch.name}`);
   const boot = (role: GuestMachine["role"]): Guest => {
-    const command = qemuCommand(artifacts.machine, { role, kernel: artifacts.image, initramfs, directory: work });
+    const command = qemuCommand(artifacts.machine, {
+      role,
+      kernel: artifacts.image,
+      initramfs,
+      directory: work,
+    });
     return new Guest(role, command, join(work, `${role}.log`), timeoutMs, ports);
   };
   const guests = [boot("target"), boot("peer")] as const;
@@ -103,6 +128,10 @@ async function inGuests(artifacts: ProvableArtifacts, initramfs: string, work: s
     await everything(lab, work, ports);
     await Promise.all(guests.map((guest) => guest.powerOff()));
     return { kernel: kernel.split(" ")[0] ?? "", results: lab.results };
+  } catch (error) {
+    // Ctrl-C ends the guests first; then this rejects with Interrupted, which is the true reason.
+    await ports.processes.run({ program: "true", args: [] });
+    throw error;
   } finally {
     await Promise.all(guests.map((guest) => guest.stop()));
   }
@@ -132,7 +161,10 @@ async function everything(lab: Lab, work: string, ports: Ports): Promise<void> {
 async function forgetRules(lab: Lab): Promise<void> {
   const [abi] = lab.artifacts.abis;
   if (!abi) return;
-  for (const program of lab.families.map((family) => (family === "ipv4" ? "iptables" : "ip6tables"))) await iptables(lab.target, abi, program, ["-F"]);
+  for (const program of lab.families.map((family) =>
+    family === "ipv4" ? "iptables" : "ip6tables",
+  ))
+    await iptables(lab.target, abi, program, ["-F"]);
 }
 
 /** No warning, no oops, no lost counters in either kernel's log. */

@@ -4,9 +4,19 @@
  */
 export type CpioEntry =
   | { readonly kind: "directory"; readonly path: string; readonly mode?: number }
-  | { readonly kind: "file"; readonly path: string; readonly data: Uint8Array; readonly mode?: number }
+  | {
+      readonly kind: "file";
+      readonly path: string;
+      readonly data: Uint8Array;
+      readonly mode?: number;
+    }
   | { readonly kind: "symlink"; readonly path: string; readonly target: string }
-  | { readonly kind: "character"; readonly path: string; readonly major: number; readonly minor: number };
+  | {
+      readonly kind: "character";
+      readonly path: string;
+      readonly major: number;
+      readonly minor: number;
+    };
 
 interface Member {
   readonly mode: number;
@@ -18,7 +28,12 @@ interface Member {
 const nothing = new Uint8Array(0);
 
 /** st_mode type bits, inode(7). */
-const types = { directory: 0o040000, file: 0o100000, symlink: 0o120000, character: 0o020000 } as const;
+const types = {
+  directory: 0o040000,
+  file: 0o100000,
+  symlink: 0o120000,
+  character: 0o020000,
+} as const;
 
 function member(entry: CpioEntry): Member {
   const type = types[entry.kind];
@@ -42,7 +57,21 @@ const padding = (length: number): Buffer => Buffer.alloc((4 - (length % 4)) % 4)
 function encode(path: string, inode: number, part: Member): Buffer {
   const name = Buffer.from(`${path}\0`);
   const links = (part.mode & types.directory) === types.directory ? 2 : 1;
-  const fields = [inode, part.mode, 0, 0, links, 0, part.data.length, 0, 0, part.major, part.minor, name.length, 0];
+  const fields = [
+    inode,
+    part.mode,
+    0,
+    0,
+    links,
+    0,
+    part.data.length,
+    0,
+    0,
+    part.major,
+    part.minor,
+    name.length,
+    0,
+  ];
   const header = Buffer.from(`070701${fields.map(hex).join("")}`);
   const head = Buffer.concat([header, name]);
   return Buffer.concat([head, padding(head.length), part.data, padding(part.data.length)]);
@@ -72,7 +101,9 @@ function withParents(entries: readonly CpioEntry[]): readonly CpioEntry[] {
 
 /** Paths are relative, without a leading slash: `dev/console`. */
 export function cpioArchive(entries: readonly CpioEntry[]): Buffer {
-  const members = withParents(entries).map((entry, index) => encode(entry.path, index + 1, member(entry)));
+  const members = withParents(entries).map((entry, index) =>
+    encode(entry.path, index + 1, member(entry)),
+  );
   const end = encode("TRAILER!!!", 0, { mode: 0, data: nothing, major: 0, minor: 0 });
   const body = Buffer.concat([...members, end]);
   return Buffer.concat([body, Buffer.alloc((512 - (body.length % 512)) % 512)]);

@@ -1,4 +1,4 @@
-import type { Command } from "../ports.ts";
+import type { Command } from "./command.ts";
 import type { Abi } from "./arch.ts";
 
 /** The one source, and the two names its build is installed under. */

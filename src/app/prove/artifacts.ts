@@ -30,13 +30,20 @@ async function findDirectory(given: string, ports: Ports): Promise<string> {
   if (await ports.files.stat(join(given, "metadata.json"))) return given;
   const names = await ports.files.list(given);
   const found: string[] = [];
-  for (const name of names) if (await ports.files.stat(join(given, name, "metadata.json"))) found.push(name);
+  for (const name of names)
+    if (await ports.files.stat(join(given, name, "metadata.json"))) found.push(name);
   const [only] = found;
   if (only !== undefined && found.length === 1) return join(given, only);
   throw badInput("prove.artifacts", {
-    what: found.length === 0 ? "no artifacts here: there is no metadata.json" : `${found.length} artifact directories here: ${found.join(", ")}`,
+    what:
+      found.length === 0
+        ? "no artifacts here: there is no metadata.json"
+        : `${found.length} artifact directories here: ${found.join(", ")}`,
     where: given,
-    next: found.length === 0 ? "make some with: tarpit-kit build --arch sparc64" : `name one: --artifacts ${join(given, only ?? "")}`,
+    next:
+      found.length === 0
+        ? "make some with: tarpit-kit build --arch sparc64"
+        : `name one: --artifacts ${join(given, only ?? "")}`,
   });
 }
 
@@ -45,7 +52,11 @@ async function readMetadata(dir: string, ports: Ports): Promise<Metadata> {
   try {
     return JSON.parse(await ports.files.readText(path)) as Metadata;
   } catch (error) {
-    throw badInput("prove.metadata", { what: `metadata.json cannot be read: ${(error as Error).message}`, where: path, next: "build again" });
+    throw badInput("prove.metadata", {
+      what: `metadata.json cannot be read: ${(error as Error).message}`,
+      where: path,
+      next: "build again",
+    });
   }
 }
 
@@ -68,10 +79,18 @@ function chooseAbis(arch: Arch, metadata: Metadata): readonly Abi[] {
 
 function refuseUnbootable(metadata: Metadata, arch: Arch, dir: string): QemuMachine {
   if (metadata.scope === "module") {
-    throw badInput("prove.scope", { what: "these artifacts are a module, not a kernel", where: dir, next: "build with --scope kernel" });
+    throw badInput("prove.scope", {
+      what: "these artifacts are a module, not a kernel",
+      where: dir,
+      next: "build with --scope kernel",
+    });
   }
   if (arch.qemu) return arch.qemu;
-  throw badInput("prove.arch", { what: `there is no QEMU machine for ${arch.name} here`, where: `data/arches/${arch.name}.json`, next: "prove knows sparc64 and x86_64" });
+  throw badInput("prove.arch", {
+    what: `there is no QEMU machine for ${arch.name} here`,
+    where: `data/arches/${arch.name}.json`,
+    next: "prove knows sparc64 and x86_64",
+  });
 }
 
 export async function openArtifacts(given: string, ports: Ports): Promise<ProvableArtifacts> {
@@ -80,7 +99,9 @@ export async function openArtifacts(given: string, ports: Ports): Promise<Provab
   const arch = await loadArch(metadata.arch ?? "", ports);
   const machine = refuseUnbootable(metadata, arch, dir);
   const abis = chooseAbis(arch, metadata);
-  const extensions = abis.flatMap((abi) => extensionNames.map((name) => join("extensions", abi.name, name)));
+  const extensions = abis.flatMap((abi) =>
+    extensionNames.map((name) => join("extensions", abi.name, name)),
+  );
   await requireFiles(dir, [arch.bootImageName, "config", "modules.tar.gz", ...extensions], ports);
   const config = await ports.files.readText(join(dir, "config"));
   return {
@@ -91,6 +112,11 @@ export async function openArtifacts(given: string, ports: Ports): Promise<Provab
     image: join(dir, arch.bootImageName),
     modules: join(dir, "modules.tar.gz"),
     abis,
-    symbols: new Map([...config.matchAll(/^CONFIG_(\w+)=([ym])$/gm)].map((match) => [match[1] ?? "", match[2] ?? ""])),
+    symbols: new Map(
+      [...config.matchAll(/^CONFIG_(\w+)=([ym])$/gm)].map((match) => [
+        match[1] ?? "",
+        match[2] ?? "",
+      ]),
+    ),
   };
 }

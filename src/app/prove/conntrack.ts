@@ -4,13 +4,17 @@ import { mustRule } from "./lab.ts";
 
 const countFile = "/proc/sys/net/netfilter/nf_conntrack_count";
 
-const available = (lab: Lab): boolean => ["NF_CONNTRACK", "NETFILTER_XT_MATCH_CONNTRACK"].every((symbol) => lab.artifacts.symbols.has(symbol));
+const available = (lab: Lab): boolean =>
+  ["NF_CONNTRACK", "NETFILTER_XT_MATCH_CONNTRACK"].every((symbol) =>
+    lab.artifacts.symbols.has(symbol),
+  );
 
 /** A rule that names a connection state makes conntrack watch this namespace (nf_ct_netns_get). */
 export async function watchConnections(lab: Lab): Promise<void> {
   const [abi] = lab.artifacts.abis;
   if (!abi || !available(lab)) return;
-  for (const family of lab.families) await mustRule(lab.target, abi, family, ["-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW"]);
+  for (const family of lab.families)
+    await mustRule(lab.target, abi, family, ["-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW"]);
 }
 
 /**
@@ -20,7 +24,10 @@ export async function watchConnections(lab: Lab): Promise<void> {
 export async function proveConntrack(lab: Lab): Promise<void> {
   if (!available(lab)) return;
   const count = Number((await lab.target.must("read", countFile)).text("line"));
-  const others = scenarios.filter((scenario) => !scenario.variant).length * lab.artifacts.abis.length * lab.families.length;
+  const others =
+    scenarios.filter((scenario) => !scenario.variant).length *
+    lab.artifacts.abis.length *
+    lab.families.length;
   const held = scenarios.length * lab.artifacts.abis.length * lab.families.length - others;
   lab.results.push({
     abi: "all",

@@ -1,5 +1,11 @@
 import { environment, failure } from "../../core/errors.ts";
-import { Answer, guestRequest, parseGuestLine, requestText, type GuestLine } from "../../core/prove/report.ts";
+import {
+  Answer,
+  guestRequest,
+  parseGuestLine,
+  requestText,
+  type GuestLine,
+} from "../../core/prove/report.ts";
 import type { Command, Ports, RunResult, Session } from "../../ports.ts";
 
 /** How many of the console's last lines an error shows. */
@@ -43,7 +49,12 @@ export class Guest {
     });
     this.#ready.catch(() => undefined);
     const onLine = (line: string): void => this.#line(line);
-    this.#session = ports.processes.start(command, { onLine, logFile: log, capture: false, timeoutMs });
+    this.#session = ports.processes.start(command, {
+      onLine,
+      logFile: log,
+      capture: false,
+      timeoutMs,
+    });
     this.#poke = setInterval(() => this.#wake(), pokeMs);
     this.#poke.unref();
     const end = (result: RunResult | undefined, error?: unknown): void => {
@@ -150,11 +161,22 @@ export class Guest {
     const where = `${this.name} guest`;
     const evidence = this.lastLines();
     if (this.#ended?.code === 127) {
-      return environment("prove.qemu", { what: "QEMU could not be started", where, next: "tarpit-kit doctor --install", evidence });
+      return environment("prove.qemu", {
+        what: "QEMU could not be started",
+        where,
+        next: "tarpit-kit doctor --install",
+        evidence,
+      });
     }
     if (this.#stalled) {
-      const next = "QEMU lost an interrupt, or the kernel hangs: run it again; if it stays, see the console below";
-      return failure("prove.stalled", { what: `the ${this.name} guest has stopped answering`, where, next, evidence });
+      const next =
+        "QEMU lost an interrupt, or the kernel hangs: run it again; if it stays, see the console below";
+      return failure("prove.stalled", {
+        what: `the ${this.name} guest has stopped answering`,
+        where,
+        next,
+        evidence,
+      });
     }
     const what = this.#deadline
       ? `the ${this.name} guest did not finish in time`
@@ -162,7 +184,10 @@ export class Guest {
     return failure(this.#deadline ? "prove.timeout" : "prove.guest-died", {
       what,
       where,
-      next: evidence.length === 0 ? "the image printed nothing: is it the boot image of this architecture?" : "the console's last lines are below; --verbose shows all of it",
+      next:
+        evidence.length === 0
+          ? "the image printed nothing: is it the boot image of this architecture?"
+          : "the console's last lines are below; --verbose shows all of it",
       evidence,
     });
   }

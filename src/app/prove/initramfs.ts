@@ -17,7 +17,11 @@ const libraries = ["libc.so.6", "libm.so.6", "libdl.so.2", "libgcc_s.so.1"] as c
 export const guestDir = (abi: Abi): string => `/abi/${abi.name}`;
 
 /** PID 1, static, of the kernel's own width. */
-async function compileGuest(artifacts: ProvableArtifacts, work: string, ports: Ports): Promise<Buffer> {
+async function compileGuest(
+  artifacts: ProvableArtifacts,
+  work: string,
+  ports: Ports,
+): Promise<Buffer> {
   const abi = artifacts.arch.abis.find(({ bits }) => bits === artifacts.arch.elf.bits) as Abi;
   const dir = join(ports.packageRoot, "guest");
   const sources = (await ports.files.list(dir)).filter((name) => name.endsWith(".c"));
@@ -28,7 +32,13 @@ async function compileGuest(artifacts: ProvableArtifacts, work: string, ports: P
   if (result.code === 0) return ports.files.readBytes(output);
   const evidence = result.stderr.trim().split("\n").slice(0, 20);
   const next = `tarpit-kit doctor --arch ${artifacts.arch.name} --install`;
-  throw environment("prove.guest-compile", { what: "the guest's program does not compile", where: program, next, evidence, data: { packages: abi.packages } });
+  throw environment("prove.guest-compile", {
+    what: "the guest's program does not compile",
+    where: program,
+    next,
+    evidence,
+    data: { packages: abi.packages },
+  });
 }
 
 async function findLibrary(abi: Abi, name: string, ports: Ports): Promise<string | undefined> {
@@ -40,7 +50,12 @@ async function findLibrary(abi: Abi, name: string, ports: Ports): Promise<string
 }
 
 /** Loader, C library, iptables and our extension, for one ABI. */
-async function abiEntries(abi: Abi, iptables: IptablesBuild, artifacts: ProvableArtifacts, ports: Ports): Promise<CpioEntry[]> {
+async function abiEntries(
+  abi: Abi,
+  iptables: IptablesBuild,
+  artifacts: ProvableArtifacts,
+  ports: Ports,
+): Promise<CpioEntry[]> {
   const home = guestDir(abi).slice(1);
   const entries: CpioEntry[] = [];
   const add = async (path: string, from: string): Promise<void> => {
@@ -64,17 +79,30 @@ async function abiEntries(abi: Abi, iptables: IptablesBuild, artifacts: Provable
     const to = file.startsWith("lib/") ? "lib" : "bin";
     await add(`${home}/${to}/${basename(file)}`, join(iptables.dir, basename(file)));
   }
-  for (const name of iptablesNames) entries.push({ kind: "symlink", path: `${home}/bin/${name}`, target: "xtables-legacy-multi" });
-  for (const name of extensionNames) await add(`${home}/xtables/${name}`, join(artifacts.dir, "extensions", abi.name, name));
+  for (const name of iptablesNames)
+    entries.push({ kind: "symlink", path: `${home}/bin/${name}`, target: "xtables-legacy-multi" });
+  for (const name of extensionNames)
+    await add(`${home}/xtables/${name}`, join(artifacts.dir, "extensions", abi.name, name));
   return entries;
 }
 
-async function moduleEntries(artifacts: ProvableArtifacts, work: string, ports: Ports): Promise<CpioEntry[]> {
+async function moduleEntries(
+  artifacts: ProvableArtifacts,
+  work: string,
+  ports: Ports,
+): Promise<CpioEntry[]> {
   const to = join(work, "modules");
   await ports.files.mkdir(to);
-  const unpacked = await ports.processes.run({ program: "tar", args: ["-xzf", artifacts.modules, "-C", to, "--no-same-owner"] });
+  const unpacked = await ports.processes.run({
+    program: "tar",
+    args: ["-xzf", artifacts.modules, "-C", to, "--no-same-owner"],
+  });
   if (unpacked.code !== 0) {
-    throw failure("prove.modules", { what: "modules.tar.gz cannot be unpacked", where: artifacts.modules, evidence: [unpacked.stderr.trim()] });
+    throw failure("prove.modules", {
+      what: "modules.tar.gz cannot be unpacked",
+      where: artifacts.modules,
+      evidence: [unpacked.stderr.trim()],
+    });
   }
   const [release] = await ports.files.list(join(to, "lib/modules"));
   if (release === undefined) {
@@ -83,20 +111,32 @@ async function moduleEntries(artifacts: ProvableArtifacts, work: string, ports: 
   }
   const dir = join(to, "lib/modules", release);
   const [dep, alias] = await Promise.all(
-    ["modules.dep", "modules.alias"].map((name) => ports.files.readText(join(dir, name)).catch(() => "")),
+    ["modules.dep", "modules.alias"].map((name) =>
+      ports.files.readText(join(dir, name)).catch(() => ""),
+    ),
   );
   const table = moduleTable(dep ?? "", alias ?? "", "/modules");
   requireTarpit(artifacts, table.files);
-  const entries: CpioEntry[] = [{ kind: "file", path: "etc/modules", data: Buffer.from(table.text) }];
+  const entries: CpioEntry[] = [
+    { kind: "file", path: "etc/modules", data: Buffer.from(table.text) },
+  ];
   for (const file of table.files) {
-    entries.push({ kind: "file", path: `modules/${file}`, data: await ports.files.readBytes(join(dir, file)) });
+    entries.push({
+      kind: "file",
+      path: `modules/${file}`,
+      data: await ports.files.readBytes(join(dir, file)),
+    });
   }
   return entries;
 }
 
 /** TARPIT as a module must be in the archive; built in, it need not. */
 function requireTarpit(artifacts: ProvableArtifacts, files: readonly string[]): void {
-  if (files.some((file) => file.endsWith("/xt_TARPIT.ko")) || artifacts.symbols.get("IP_NF_TARGET_TARPIT") === "y") return;
+  if (
+    files.some((file) => file.endsWith("/xt_TARPIT.ko")) ||
+    artifacts.symbols.get("IP_NF_TARGET_TARPIT") === "y"
+  )
+    return;
   throw failure("prove.module-missing", {
     what: "xt_TARPIT.ko is not in modules.tar.gz (or not in its modules.dep), and the config does not build it in",
     where: artifacts.modules,
@@ -117,7 +157,11 @@ export async function makeInitramfs(
     { kind: "symlink", path: "sbin/modprobe", target: "/init" },
     { kind: "directory", path: "run" },
     { kind: "directory", path: "tmp", mode: 0o1777 },
-    { kind: "file", path: "etc/protocols", data: Buffer.from("tcp 6 TCP\nudp 17 UDP\nicmp 1 ICMP\n") },
+    {
+      kind: "file",
+      path: "etc/protocols",
+      data: Buffer.from("tcp 6 TCP\nudp 17 UDP\nicmp 1 ICMP\n"),
+    },
   ];
   entries.push(...(await moduleEntries(artifacts, work, ports)));
   for (const [index, abi] of artifacts.abis.entries()) {

@@ -8,7 +8,11 @@ const sourcePackage = "iptables";
 
 /** Version of the iptables source the machine's own headers come from, e.g. `1.8.9-2`. */
 export async function iptablesVersion(ports: Ports): Promise<string> {
-  const query: Command = { program: "dpkg-query", args: ["-W", "-f", "${source:Version}", binaryPackage], env: { LC_ALL: "C" } };
+  const query: Command = {
+    program: "dpkg-query",
+    args: ["-W", "-f", "${source:Version}", binaryPackage],
+    env: { LC_ALL: "C" },
+  };
   const result = await ports.processes.run(query);
   if (result.code === 0 && result.stdout.trim() !== "") return result.stdout.trim();
   throw environment("prove.iptables-version", {
@@ -21,7 +25,10 @@ export async function iptablesVersion(ports: Ports): Promise<string> {
 
 async function configuredSources(ports: Ports): Promise<readonly AptFile[]> {
   const parts = await ports.files.list("/etc/apt/sources.list.d");
-  const names = ["/etc/apt/sources.list", ...parts.map((name) => join("/etc/apt/sources.list.d", name))];
+  const names = [
+    "/etc/apt/sources.list",
+    ...parts.map((name) => join("/etc/apt/sources.list.d", name)),
+  ];
   const files: AptFile[] = [];
   for (const name of names) {
     if (!/\.(list|sources)$/.test(name) || !(await ports.files.stat(name))) continue;
@@ -43,7 +50,10 @@ async function apt(work: string, args: readonly string[], ports: Ports): Promise
   ];
   const options = own.flatMap((option) => ["-o", option]);
   const logFile = join(work, "apt.log");
-  const result = await ports.processes.run({ program: "apt-get", args: ["-q", ...options, ...args], cwd: work, env: { LC_ALL: "C" } }, { logFile });
+  const result = await ports.processes.run(
+    { program: "apt-get", args: ["-q", ...options, ...args], cwd: work, env: { LC_ALL: "C" } },
+    { logFile },
+  );
   return result.code === 0;
 }
 
@@ -61,19 +71,36 @@ async function aptTrouble(work: string, what: string, ports: Ports) {
  * Downloads Debian's source package of iptables into `work`, verified by apt
  * (InRelease signature, then hashes), and returns the path of the upstream tarball.
  */
-export async function downloadIptables(work: string, version: string, ports: Ports): Promise<string> {
-  const policy = await ports.processes.run({ program: "apt-cache", args: ["policy", binaryPackage], env: { LC_ALL: "C" } });
+export async function downloadIptables(
+  work: string,
+  version: string,
+  ports: Ports,
+): Promise<string> {
+  const policy = await ports.processes.run({
+    program: "apt-cache",
+    args: ["policy", binaryPackage],
+    env: { LC_ALL: "C" },
+  });
   const stanzas = sourceStanzas(parseAptSources(await configuredSources(ports)), policy.stdout);
-  if (stanzas === "") throw await aptTrouble(work, `no configured apt source offers ${binaryPackage}`, ports);
+  if (stanzas === "")
+    throw await aptTrouble(work, `no configured apt source offers ${binaryPackage}`, ports);
   await ports.files.write(join(work, "deb-src.sources"), stanzas);
-  for (const dir of ["lists/partial", "cache/archives/partial"]) await ports.files.mkdir(join(work, dir));
-  if (!(await apt(work, ["update"], ports))) throw await aptTrouble(work, "apt cannot read the package lists", ports);
+  for (const dir of ["lists/partial", "cache/archives/partial"])
+    await ports.files.mkdir(join(work, dir));
+  if (!(await apt(work, ["update"], ports)))
+    throw await aptTrouble(work, "apt cannot read the package lists", ports);
   const download = (what: string) => apt(work, ["source", "--download-only", what], ports);
   // A point release may have replaced the version the headers are from: then the newest will do.
   if (!(await download(`${sourcePackage}=${version}`)) && !(await download(sourcePackage))) {
     throw await aptTrouble(work, `apt cannot download the source package ${sourcePackage}`, ports);
   }
-  const tarball = (await ports.files.list(work)).find((name) => /\.orig\.tar\.[a-z0-9]+$/.test(name));
+  const tarball = (await ports.files.list(work)).find((name) =>
+    /\.orig\.tar\.[a-z0-9]+$/.test(name),
+  );
   if (tarball) return join(work, tarball);
-  throw await aptTrouble(work, `the source package ${sourcePackage} holds no upstream tarball`, ports);
+  throw await aptTrouble(
+    work,
+    `the source package ${sourcePackage} holds no upstream tarball`,
+    ports,
+  );
 }

@@ -1,6 +1,6 @@
 import type { Abi } from "../../core/arch.ts";
 import { programOf } from "../../core/prove/rule-cases.ts";
-import { addresses, networks } from "../../core/prove/scenarios.ts";
+import { addresses, networks, reachPort } from "../../core/prove/scenarios.ts";
 import type { Family, ProveCase } from "../../core/prove/types.ts";
 import { failure } from "../../core/errors.ts";
 import type { ProvableArtifacts } from "./artifacts.ts";
@@ -27,15 +27,29 @@ export interface Ran {
 }
 
 /** One of iptables' programs of an ABI in a guest; `extensions` false hides our extension from it. */
-export async function iptables(guest: Guest, abi: Abi, program: string, args: readonly string[], extensions = true): Promise<Ran> {
+export async function iptables(
+  guest: Guest,
+  abi: Abi,
+  program: string,
+  args: readonly string[],
+  extensions = true,
+): Promise<Ran> {
   const home = guestDir(abi);
-  const env = [`LD_LIBRARY_PATH=${home}/lib`, `XTABLES_LIBDIR=${extensions ? `${home}/xtables` : "/nowhere"}`];
+  const env = [
+    `LD_LIBRARY_PATH=${home}/lib`,
+    `XTABLES_LIBDIR=${extensions ? `${home}/xtables` : "/nowhere"}`,
+  ];
   const answer = await guest.must("run", ...env, `${home}/bin/${program}`, ...args);
   return { rc: answer.number("rc") ?? -1, out: answer.text("out"), err: answer.text("err") };
 }
 
 /** The same for what a later case depends on. */
-export async function mustRule(guest: Guest, abi: Abi, family: Family, args: readonly string[]): Promise<void> {
+export async function mustRule(
+  guest: Guest,
+  abi: Abi,
+  family: Family,
+  args: readonly string[],
+): Promise<void> {
   const ran = await iptables(guest, abi, programOf(family), args);
   if (ran.rc === 0) return;
   throw failure("prove.rule", {
@@ -47,18 +61,28 @@ export async function mustRule(guest: Guest, abi: Abi, family: Family, args: rea
 }
 
 /** What a guest's kernel has logged since the last time. */
-export async function newKernelLines(lab: Lab, which: "target" | "peer"): Promise<readonly string[]> {
+export async function newKernelLines(
+  lab: Lab,
+  which: "target" | "peer",
+): Promise<readonly string[]> {
   const lines = (await lab[which].must("dmesg")).all("line");
   lab.log[which].push(...lines);
   return lines;
 }
+
+/** A link takes seconds to come up; on a machine that is busy, longer. */
+const reachSeconds = "30";
 
 type Requests = readonly (readonly string[])[];
 
 function ownNetwork(own: Addresses, families: readonly Family[]): Requests {
   const six = families.includes("ipv6");
   const quiet = ["all", "default", "eth0"].flatMap((name) =>
-    ["accept_dad", "accept_redirects"].map((key) => ["write", `/proc/sys/net/ipv6/conf/${name}/${key}`, "0"]),
+    ["accept_dad", "accept_redirects"].map((key) => [
+      "write",
+      `/proc/sys/net/ipv6/conf/${name}/${key}`,
+      "0",
+    ]),
   );
   return [
     ...(six ? quiet : []),
@@ -74,9 +98,25 @@ type Addresses = Readonly<Record<Family, string>>;
 /** The peer's side; it is taken up and down with each batch, so that console and card are never busy at once. */
 export function peerNetwork(families: readonly Family[]): Requests {
   return [
-    ...["all", "eth0"].map((name) => ["write", `/proc/sys/net/ipv4/conf/${name}/accept_redirects`, "0"]),
+    ...["all", "eth0"].map((name) => [
+      "write",
+      `/proc/sys/net/ipv4/conf/${name}/accept_redirects`,
+      "0",
+    ]),
     ...ownNetwork(addresses.peer, families),
-    ...families.map((family) => ["route", networks[family].behind, String(networks[family].prefix), addresses.target[family], "eth0"]),
+    ...families.map((family) => [
+      "route",
+      networks[family].behind,
+      String(networks[family].prefix),
+      addresses.target[family],
+      "eth0",
+    ]),
+    ...families.map((family) => [
+      "reach",
+      addresses.target[family],
+      String(reachPort),
+      reachSeconds,
+    ]),
   ];
 }
 
@@ -85,10 +125,12 @@ export const peerDown: readonly string[] = ["down", "eth0"];
 /** The target's side; it forwards for a network behind it, which only the peer's routes know of. */
 export async function setUpTarget({ target, families }: Lab): Promise<void> {
   // Else the target tells the peer that what is behind it is next to it.
-  for (const name of ["all", "eth0"]) await target.ask("write", `/proc/sys/net/ipv4/conf/${name}/send_redirects`, "0");
+  for (const name of ["all", "eth0"])
+    await target.ask("write", `/proc/sys/net/ipv4/conf/${name}/send_redirects`, "0");
   for (const request of ownNetwork(addresses.target, families)) await target.must(...request);
   await target.must("write", "/proc/sys/net/ipv4/ip_forward", "1");
-  if (families.includes("ipv6")) await target.must("write", "/proc/sys/net/ipv6/conf/all/forwarding", "1");
+  if (families.includes("ipv6"))
+    await target.must("write", "/proc/sys/net/ipv6/conf/all/forwarding", "1");
   for (const family of families) {
     const { behind, prefix } = networks[family];
     await target.must("route", behind, String(prefix), "-", "eth0");

@@ -9,7 +9,9 @@ interface Who {
   readonly family: Family;
 }
 
-type Tried = Pick<ProveCase, "case" | "variant" | "ok" | "detail"> & { readonly evidence?: readonly string[] };
+type Tried = Pick<ProveCase, "case" | "variant" | "ok" | "detail"> & {
+  readonly evidence?: readonly string[];
+};
 
 function add({ lab, abi, family }: Who, tried: Tried): void {
   const { evidence, ...rest } = tried;
@@ -22,7 +24,8 @@ async function flush({ lab, abi, family }: Who): Promise<void> {
   await mustRule(lab.target, abi, family, ["-X"]);
 }
 
-const said = (ran: Ran): string => (ran.err === "" ? "nothing" : `"${ran.err.split("\n")[0] ?? ""}"`);
+const said = (ran: Ran): string =>
+  ran.err === "" ? "nothing" : `"${ran.err.split("\n")[0] ?? ""}"`;
 
 async function tryCase(who: Who, one: RuleCase): Promise<void> {
   const { lab, abi, family } = who;
@@ -35,15 +38,32 @@ async function tryCase(who: Who, one: RuleCase): Promise<void> {
   const ok = one.refused ? ran.rc !== 0 && matched !== undefined : ran.rc === 0;
   const wanted = one.refused ? `refused by the ${one.refused.by}` : "accepted";
   const detail = `${one.rule.join(" ")}: must be ${wanted}; exit code ${ran.rc}, ${matched ? `"${matched}"` : said(ran)}`;
-  add(who, { case: one.name, variant: one.variant, ok, detail, evidence: [...ran.err.split("\n"), ...log] });
+  add(who, {
+    case: one.name,
+    variant: one.variant,
+    ok,
+    detail,
+    evidence: [...ran.err.split("\n"), ...log],
+  });
   await flush(who);
 }
 
 /** Without the artifact's .so iptables must not know TARPIT: else the other cases would prove somebody else's file. */
 async function tryWithoutExtension(who: Who): Promise<void> {
-  const ran = await iptables(who.lab.target, who.abi, programOf(who.family), ["-A", "INPUT", "-p", "tcp", "-j", "TARPIT"], false);
+  const ran = await iptables(
+    who.lab.target,
+    who.abi,
+    programOf(who.family),
+    ["-A", "INPUT", "-p", "tcp", "-j", "TARPIT"],
+    false,
+  );
   const ok = ran.rc !== 0 && /Couldn't load target/.test(ran.err);
-  add(who, { case: "needs-extension", variant: "tarpit", ok, detail: `without the extension: exit code ${ran.rc}, ${said(ran)}` });
+  add(who, {
+    case: "needs-extension",
+    variant: "tarpit",
+    ok,
+    detail: `without the extension: exit code ${ran.rc}, ${said(ran)}`,
+  });
 }
 
 const savedVariants = ["tarpit", "honeypot", "reset"] as const;
@@ -52,11 +72,20 @@ const savedVariants = ["tarpit", "honeypot", "reset"] as const;
 async function trySaveAndRestore(who: Who): Promise<void> {
   const { lab, abi, family } = who;
   const rule = (variant: string) => ["INPUT", "-p", "tcp", "-j", "TARPIT", `--${variant}`];
-  for (const variant of savedVariants) await mustRule(lab.target, abi, family, ["-A", ...rule(variant)]);
+  for (const variant of savedVariants)
+    await mustRule(lab.target, abi, family, ["-A", ...rule(variant)]);
   const save = () => iptables(lab.target, abi, `${programOf(family)}-save`, ["-t", "filter"]);
   const before = await save();
-  const shown = savedVariants.filter((variant) => before.out.includes(`-A INPUT -p tcp -j TARPIT --${variant}`));
-  add(who, { case: "save", variant: "tarpit", ok: shown.length === 3, detail: `${programOf(family)}-save shows ${shown.join(", ")}`, evidence: before.out.split("\n") });
+  const shown = savedVariants.filter((variant) =>
+    before.out.includes(`-A INPUT -p tcp -j TARPIT --${variant}`),
+  );
+  add(who, {
+    case: "save",
+    variant: "tarpit",
+    ok: shown.length === 3,
+    detail: `${programOf(family)}-save shows ${shown.join(", ")}`,
+    evidence: before.out.split("\n"),
+  });
   await flush(who);
   await lab.target.must("write", "/tmp/rules", `${before.out}\n`);
   const restored = await iptables(lab.target, abi, `${programOf(family)}-restore`, ["/tmp/rules"]);
@@ -84,7 +113,13 @@ async function tryDelete(who: Who, rule: (variant: string) => string[]): Promise
   const listed = (await call("-S", "INPUT")).out;
   const left = [...listed.matchAll(/-j TARPIT --(\w+)/g)].map((match) => match[1]).join(" ");
   const ok = checked === 0 && deleted === 0 && left === "tarpit reset";
-  add(who, { case: "check-delete", variant: "honeypot", ok, detail: `exit codes: -C ${checked}, -D ${deleted}; left after it: ${left}`, evidence: listed.split("\n") });
+  add(who, {
+    case: "check-delete",
+    variant: "honeypot",
+    ok,
+    detail: `exit codes: -C ${checked}, -D ${deleted}; left after it: ${left}`,
+    evidence: listed.split("\n"),
+  });
   await flush(who);
 }
 

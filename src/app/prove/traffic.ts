@@ -5,7 +5,14 @@ import { judgeBefore, type PeerView } from "../../core/prove/judge.ts";
 import { parseGuestPacket, readPcap } from "../../core/prove/pcap.ts";
 import { captureName } from "../../core/prove/qemu.ts";
 import { type Answer, stateInProc, tcpStateName } from "../../core/prove/report.ts";
-import { addresses, beforePorts, portOf, type Scenario, scenarios } from "../../core/prove/scenarios.ts";
+import {
+  addresses,
+  beforePorts,
+  portOf,
+  reachPort,
+  type Scenario,
+  scenarios,
+} from "../../core/prove/scenarios.ts";
 import { decodeSegment, type Segment } from "../../core/prove/segment.ts";
 import { type Family, type ProveCase, type Verdict, verdict } from "../../core/prove/types.ts";
 import type { Ports } from "../../ports.ts";
@@ -41,16 +48,42 @@ function addressOf(way: Way, family: Family, chain: Scenario["chain"]): string {
   return chain === "FORWARD" ? addresses.behind[family] : addresses.target[family];
 }
 
-const fits = (way: Way, scenario: Scenario): boolean => way === "wire" || scenario.chain === "INPUT";
+const fits = (way: Way, scenario: Scenario): boolean =>
+  way === "wire" || scenario.chain === "INPUT";
 
 function attemptsOf(lab: Lab, way: Way): Attempt[] {
   return lab.artifacts.abis.flatMap((abi, index) =>
     lab.families.flatMap((family) =>
       scenarios
         .filter((scenario) => fits(way, scenario))
-        .map((scenario) => ({ abi, family, scenario, port: portOf(index, scenario), number: String(lab.nextConnection++), view: { connect: "untried" } })),
+        .map((scenario) => ({
+          abi,
+          family,
+          scenario,
+          port: portOf(index, scenario),
+          number: String(lab.nextConnection++),
+          view: { connect: "untried" },
+        })),
     ),
   );
+}
+
+/** Refused by a rule, the calls that wait for the network leave nothing in conntrack's table. */
+async function makeReachable(lab: Lab): Promise<void> {
+  const [abi] = lab.artifacts.abis;
+  if (!abi) return;
+  const rule = [
+    "-A",
+    "INPUT",
+    "-p",
+    "tcp",
+    "--dport",
+    String(reachPort),
+    "-j",
+    "TARPIT",
+    "--reset",
+  ];
+  for (const family of lab.families) await mustRule(lab.target, abi, family, rule);
 }
 
 /** The rules of the target, and those that make the peer deaf. */
@@ -58,11 +91,27 @@ async function makeRules(lab: Lab, way: Way, attempts: readonly Attempt[]): Prom
   for (const { abi, family, scenario, port } of attempts) {
     const match = (direction: string) => ["-p", "tcp", direction, String(port)];
     if (scenario.variant) {
-      await mustRule(lab.target, abi, family, ["-A", scenario.chain, ...match("--dport"), "-j", "TARPIT", `--${scenario.variant}`]);
+      await mustRule(lab.target, abi, family, [
+        "-A",
+        scenario.chain,
+        ...match("--dport"),
+        "-j",
+        "TARPIT",
+        `--${scenario.variant}`,
+      ]);
     }
     if (scenario.deaf) {
       const flags = scenario.deaf === "acks" ? "ACK" : "SYN,ACK";
-      await mustRule(callerOf(lab, way), abi, family, ["-A", "INPUT", ...match("--sport"), "--tcp-flags", "SYN,ACK", flags, "-j", "DROP"]);
+      await mustRule(callerOf(lab, way), abi, family, [
+        "-A",
+        "INPUT",
+        ...match("--sport"),
+        "--tcp-flags",
+        "SYN,ACK",
+        flags,
+        "-j",
+        "DROP",
+      ]);
     }
   }
 }
@@ -71,7 +120,12 @@ async function makeRules(lab: Lab, way: Way, attempts: readonly Attempt[]): Prom
 async function listen(lab: Lab, way: Way, attempts: readonly Attempt[]): Promise<void> {
   for (const { family, scenario, port } of attempts) {
     if (scenario.variant) continue;
-    await lab.target.must("listen", String(lab.nextConnection++), addressOf(way, family, scenario.chain), String(port));
+    await lab.target.must(
+      "listen",
+      String(lab.nextConnection++),
+      addressOf(way, family, scenario.chain),
+      String(port),
+    );
   }
 }
 
@@ -91,7 +145,13 @@ function open(way: Way, attempt: Attempt): Step {
   const { family, scenario, port, number } = attempt;
   const wait = scenario.deaf === "syn-acks" ? 0 : connectMs;
   return {
-    request: ["connect", number, addressOf(way, family, scenario.chain), String(port), String(wait)],
+    request: [
+      "connect",
+      number,
+      addressOf(way, family, scenario.chain),
+      String(port),
+      String(wait),
+    ],
     learn: (answer) => learn(attempt, { connect: answer.text("state") }),
   };
 }
@@ -135,7 +195,8 @@ function readStates(family: Family, attempts: readonly Attempt[]): Step {
 
 /** Opens them all, then lets them all wait at once: many connections cost no more time than one. */
 function stepsOf(lab: Lab, way: Way, attempts: readonly Attempt[]): readonly Step[] {
-  const ending = (...ends: readonly Scenario["end"][]) => attempts.filter(({ scenario }) => ends.includes(scenario.end));
+  const ending = (...ends: readonly Scenario["end"][]) =>
+    attempts.filter(({ scenario }) => ends.includes(scenario.end));
   const late = ending("close-late");
   return [
     ...attempts.map((attempt) => open(way, attempt)),
@@ -154,14 +215,21 @@ function stepsOf(lab: Lab, way: Way, attempts: readonly Attempt[]): readonly Ste
 
 /** Runs the steps where the connections are opened; the peer is on the network only meanwhile. */
 async function run(lab: Lab, way: Way, steps: readonly Step[]): Promise<void> {
-  const plain = (requests: readonly (readonly string[])[]): readonly Step[] => requests.map((request) => ({ request }));
-  const all = way === "wire" ? [...plain(peerNetwork(lab.families)), ...steps, { request: peerDown }] : steps;
+  const plain = (requests: readonly (readonly string[])[]): readonly Step[] =>
+    requests.map((request) => ({ request }));
+  const all =
+    way === "wire" ? [...plain(peerNetwork(lab.families)), ...steps, { request: peerDown }] : steps;
   const answers = await callerOf(lab, way).batch(all.map(({ request }) => request));
   for (const [index, { learn: tell }] of all.entries()) tell?.(answers[index] as Answer);
 }
 
 /** What passed: on the wire from QEMU's capture of the peer's card, on loopback from the guest itself. */
-async function segmentsOf(lab: Lab, way: Way, directory: string, ports: Ports): Promise<readonly Segment[]> {
+async function segmentsOf(
+  lab: Lab,
+  way: Way,
+  directory: string,
+  ports: Ports,
+): Promise<readonly Segment[]> {
   const frames =
     way === "wire"
       ? readPcap(await ports.files.readBytes(join(directory, captureName("peer"))))
@@ -169,12 +237,22 @@ async function segmentsOf(lab: Lab, way: Way, directory: string, ports: Ports): 
   return frames.map(decodeSegment).filter((segment) => segment !== undefined);
 }
 
-function record(lab: Lab, base: Pick<ProveCase, "abi" | "path" | "family" | "variant">, found: Verdict, flow: Flow): void {
+function record(
+  lab: Lab,
+  base: Pick<ProveCase, "abi" | "path" | "family" | "variant">,
+  found: Verdict,
+  flow: Flow,
+): void {
   lab.results.push({ ...base, ...found, ...(found.ok ? {} : { packets: describeFlow(flow) }) });
 }
 
 /** Before any rule: the port is reachable and closed, and nobody answers for what is behind. */
-export async function proveBefore(lab: Lab, way: Way, directory: string, ports: Ports): Promise<void> {
+export async function proveBefore(
+  lab: Lab,
+  way: Way,
+  directory: string,
+  ports: Ports,
+): Promise<void> {
   if (way === "loopback") await lab.target.must("capture", "lo");
   const views = new Map<string, PeerView>();
   const chains = way === "wire" ? (["INPUT", "FORWARD"] as const) : (["INPUT"] as const);
@@ -183,7 +261,13 @@ export async function proveBefore(lab: Lab, way: Way, directory: string, ports: 
       const wait = String(chain === "INPUT" ? connectMs : silentMs);
       const number = String(lab.nextConnection++);
       return {
-        request: ["connect", number, addressOf(way, family, chain), String(beforePorts[chain]), wait],
+        request: [
+          "connect",
+          number,
+          addressOf(way, family, chain),
+          String(beforePorts[chain]),
+          wait,
+        ],
         learn: (answer) => void views.set(`${family} ${chain}`, { connect: answer.text("state") }),
       };
     }),
@@ -210,8 +294,14 @@ const judgeNobody = (flow: Flow, view: PeerView): Verdict =>
   );
 
 /** Every scenario with every ABI's rules, on loopback or over the emulated network. */
-export async function proveTraffic(lab: Lab, way: Way, directory: string, ports: Ports): Promise<void> {
+export async function proveTraffic(
+  lab: Lab,
+  way: Way,
+  directory: string,
+  ports: Ports,
+): Promise<void> {
   const attempts = attemptsOf(lab, way);
+  await makeReachable(lab);
   await makeRules(lab, way, attempts);
   await listen(lab, way, attempts);
   if (way === "loopback") await lab.target.must("capture", "lo");

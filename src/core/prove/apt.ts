@@ -18,7 +18,8 @@ const kept: Readonly<Record<string, string>> = {
   "check-valid-until": "Check-Valid-Until",
 };
 
-const words = (text: string | undefined): readonly string[] => (text ?? "").split(/\s+/).filter((word) => word !== "");
+const words = (text: string | undefined): readonly string[] =>
+  (text ?? "").split(/\s+/).filter((word) => word !== "");
 
 /** `deb [option=value] URI SUITE COMPONENT...`, the one-line style. */
 function oneLine(line: string): AptSource | undefined {
@@ -58,19 +59,28 @@ function deb822(stanza: string): AptSource | undefined {
     const value = all.get(name);
     return value === undefined ? [] : [`${field}: ${value}`];
   });
-  return { uris: words(all.get("uris")), suites: words(all.get("suites")), components: words(all.get("components")), keep };
+  return {
+    uris: words(all.get("uris")),
+    suites: words(all.get("suites")),
+    components: words(all.get("components")),
+    keep,
+  };
 }
 
 /** Every enabled binary source, from sources.list, *.list and *.sources. */
 export function parseAptSources(files: readonly AptFile[]): readonly AptSource[] {
   return files.flatMap(({ name, text }) => {
-    const parts = name.endsWith(".sources") ? text.split(/\n\s*\n/).map(deb822) : text.split("\n").map(oneLine);
+    const parts = name.endsWith(".sources")
+      ? text.split(/\n\s*\n/).map(deb822)
+      : text.split("\n").map(oneLine);
     return parts.filter((source) => source !== undefined);
   });
 }
 
 /** Where apt would take a package from: the `500 URI SUITE/COMPONENT ARCH Packages` lines of `apt-cache policy`. */
-export function policyOrigins(policy: string): readonly { readonly uri: string; readonly suite: string }[] {
+export function policyOrigins(
+  policy: string,
+): readonly { readonly uri: string; readonly suite: string }[] {
   return [...policy.matchAll(/^\s+-?\d+\s+(\S+)\s+(\S+)\/\S+\s+\S+\s+Packages/gm)].map((match) => ({
     uri: match[1] ?? "",
     suite: match[2] ?? "",
@@ -83,11 +93,17 @@ const withoutSlash = (uri: string): string => uri.replace(/\/+$/, "");
 export function sourceStanzas(sources: readonly AptSource[], policy: string): string {
   const origins = policyOrigins(policy);
   const stanzas = sources.flatMap((source) => {
-    const uris = source.uris.filter((uri) => origins.some((origin) => withoutSlash(origin.uri) === withoutSlash(uri)));
-    const suites = source.suites.filter((suite) => origins.some((origin) => origin.suite === suite));
+    const uris = source.uris.filter((uri) =>
+      origins.some((origin) => withoutSlash(origin.uri) === withoutSlash(uri)),
+    );
+    const suites = source.suites.filter((suite) =>
+      origins.some((origin) => origin.suite === suite),
+    );
     if (uris.length === 0 || suites.length === 0) return [];
     const lines = ["Types: deb-src", `URIs: ${uris.join(" ")}`, `Suites: ${suites.join(" ")}`];
-    return [[...lines, `Components: ${source.components.join(" ")}`, ...source.keep, ""].join("\n")];
+    return [
+      [...lines, `Components: ${source.components.join(" ")}`, ...source.keep, ""].join("\n"),
+    ];
   });
   return stanzas.join("\n");
 }

@@ -13,8 +13,14 @@ export interface Flow {
 export const seqDiff = (a: number, b: number): number => (a - b) | 0;
 
 /** The segments to and from a port of the target. */
-export function flowOf(segments: readonly Segment[], family: Segment["family"], port: number): Flow {
-  const mine = segments.filter((s) => s.family === family && (s.to.port === port || s.from.port === port));
+export function flowOf(
+  segments: readonly Segment[],
+  family: Segment["family"],
+  port: number,
+): Flow {
+  const mine = segments.filter(
+    (s) => s.family === family && (s.to.port === port || s.from.port === port),
+  );
   const fromPeer = mine.filter((s) => s.to.port === port);
   return {
     segments: mine,
@@ -26,11 +32,14 @@ export function flowOf(segments: readonly Segment[], family: Segment["family"], 
 
 const flagNames = (s: Segment): string => {
   const { syn, fin, rst, ack } = s.flags;
-  const names = [syn && "SYN", fin && "FIN", rst && "RST", ack && "ACK"].filter((name) => name !== false);
+  const names = [syn && "SYN", fin && "FIN", rst && "RST", ack && "ACK"].filter(
+    (name) => name !== false,
+  );
   return names.length === 0 ? "none" : names.join(",");
 };
 
-const endpoint = (e: Segment["from"]): string => (e.address.includes(":") ? `[${e.address}]:${e.port}` : `${e.address}:${e.port}`);
+const endpoint = (e: Segment["from"]): string =>
+  e.address.includes(":") ? `[${e.address}]:${e.port}` : `${e.address}:${e.port}`;
 
 /**
  * One line a packet, numbers relative to each side's first one as tcpdump prints them:

@@ -28,8 +28,12 @@ export const iptablesFiles = [
 
 /** Names the one program goes by. */
 export const iptablesNames = [
-  "iptables", "iptables-save", "iptables-restore",
-  "ip6tables", "ip6tables-save", "ip6tables-restore",
+  "iptables",
+  "iptables-save",
+  "iptables-restore",
+  "ip6tables",
+  "ip6tables-save",
+  "ip6tables-restore",
 ] as const;
 
 export interface IptablesPaths {
@@ -45,7 +49,12 @@ const host = (abi: Abi): string => abi.crossPrefix.replace(/-$/, "");
 export function iptablesCommands(abi: Abi, paths: IptablesPaths): readonly Command[] {
   const compiler = [`${abi.crossPrefix}gcc`, ...abi.cflags].join(" ");
   const env = { LC_ALL: "C", MAKEFLAGS: undefined, CPATH: undefined, LIBRARY_PATH: undefined };
-  const step = (program: string, ...args: string[]): Command => ({ program, args, cwd: paths.build, env });
+  const step = (program: string, ...args: string[]): Command => ({
+    program,
+    args,
+    cwd: paths.build,
+    env,
+  });
   return [
     step(`${paths.source}/configure`, `--host=${host(abi)}`, `CC=${compiler}`, ...configureFlags),
     step("make", `-j${paths.jobs}`),
@@ -54,5 +63,12 @@ export function iptablesCommands(abi: Abi, paths: IptablesPaths): readonly Comma
 }
 
 /** Everything a cached build depends on. */
-export const iptablesKey = (abi: Abi, version: string, compiler: string): readonly string[] =>
-  [abi.name, abi.crossPrefix, ...abi.cflags, version, compiler, ...configureFlags, ...iptablesFiles];
+export const iptablesKey = (abi: Abi, version: string, compiler: string): readonly string[] => [
+  abi.name,
+  abi.crossPrefix,
+  ...abi.cflags,
+  version,
+  compiler,
+  ...configureFlags,
+  ...iptablesFiles,
+];

@@ -25,7 +25,8 @@ export interface PeerView {
   readonly probes?: number;
 }
 
-const isSynAck = (s: Segment): boolean => s.flags.syn && s.flags.ack && !s.flags.rst && !s.flags.fin;
+const isSynAck = (s: Segment): boolean =>
+  s.flags.syn && s.flags.ack && !s.flags.rst && !s.flags.fin;
 const isReset = (s: Segment): boolean => s.flags.rst;
 const later = (flow: Flow): readonly Segment[] => flow.fromTarget.filter((s) => !s.flags.syn);
 
@@ -47,7 +48,8 @@ export const judgeOther = (view: PeerView): Verdict =>
 
 export function judgeSynAck(flow: Flow, view: PeerView, window: "five" | "open"): Verdict {
   const reply = flow.fromTarget.find((s) => s.flags.syn) ?? flow.fromTarget[0];
-  if (!reply || flow.iss === undefined) return verdict("syn-ack", false, `no answer to SYN; connect() gives ${view.connect}`);
+  if (!reply || flow.iss === undefined)
+    return verdict("syn-ack", false, `no answer to SYN; connect() gives ${view.connect}`);
   const windowOk = window === "five" ? reply.window === synAckWindow : reply.window > 0;
   const acked = seqDiff(reply.ack, flow.iss);
   const onlyMss = window === "open" || (reply.options.length === 1 && reply.options[0] === mss);
@@ -63,11 +65,19 @@ export function judgeSynAck(flow: Flow, view: PeerView, window: "five" | "open")
 export function judgeWindowZero(flow: Flow): Verdict {
   const replies = later(flow);
   const open = replies.filter((s) => s.window !== 0 || s.flags.rst || s.flags.fin || !s.flags.ack);
-  return verdict("window-zero", replies.length > 0 && open.length === 0, `${replies.length} answers, ${open.length} of them not a plain ACK with window 0`);
+  return verdict(
+    "window-zero",
+    replies.length > 0 && open.length === 0,
+    `${replies.length} answers, ${open.length} of them not a plain ACK with window 0`,
+  );
 }
 
 /** send() took the data, and none of it is ever acknowledged. */
-export function judgeUnacknowledged(flow: Flow, view: PeerView, name = "data-unacknowledged"): Verdict {
+export function judgeUnacknowledged(
+  flow: Flow,
+  view: PeerView,
+  name = "data-unacknowledged",
+): Verdict {
   const beyond = later(flow).filter((s) => flow.iss === undefined || seqDiff(s.ack, flow.iss) > 1);
   const stuck = view.sent !== undefined && view.sent > 0 && view.queued === view.sent;
   return verdict(
@@ -89,7 +99,8 @@ export function judgeInFlight(flow: Flow, view: PeerView): Verdict {
   );
 }
 
-const nextOf = (list: readonly Segment[], s: Segment): Segment | undefined => list[list.indexOf(s) + 1];
+const nextOf = (list: readonly Segment[], s: Segment): Segment | undefined =>
+  list[list.indexOf(s) + 1];
 
 /** Whether the target said anything between one segment and the next. */
 function answeredBefore(flow: Flow, s: Segment, next: Segment | undefined): boolean {
@@ -104,7 +115,9 @@ function answeredBefore(flow: Flow, s: Segment, next: Segment | undefined): bool
  * (tcp_xmit_probe_skb): seq = ISS here, as nothing was ever acknowledged.
  */
 export function judgeProbes(flow: Flow, view: PeerView): Verdict {
-  const probes = flow.fromPeer.filter((s) => s.flags.ack && !s.flags.syn && !s.flags.rst && s.seq === flow.iss);
+  const probes = flow.fromPeer.filter(
+    (s) => s.flags.ack && !s.flags.syn && !s.flags.rst && s.seq === flow.iss,
+  );
   const answered = probes.filter((s) => answeredBefore(flow, s, nextOf(flow.fromPeer, s)));
   const last = probes.at(-1);
   const pending = last && !answered.includes(last) && flow.segments.at(-1) === last ? 1 : 0;
@@ -126,17 +139,28 @@ export function judgeHeld(flow: Flow, view: PeerView): Verdict {
 }
 
 /** Nothing comes back once the peer has sent this. */
-function judgeSilence(flow: Flow, name: string, label: string, matches: (s: Segment) => boolean): Verdict {
+function judgeSilence(
+  flow: Flow,
+  name: string,
+  label: string,
+  matches: (s: Segment) => boolean,
+): Verdict {
   const first = flow.segments.findIndex((s) => flow.fromPeer.includes(s) && matches(s));
   const seen = flow.fromPeer.filter(matches).length;
-  const after = first < 0 ? [] : flow.segments.slice(first + 1).filter((s) => flow.fromTarget.includes(s));
-  return verdict(name, seen > 0 && after.length === 0, `${seen} ${label} from the peer, ${after.length} answers after it`);
+  const after =
+    first < 0 ? [] : flow.segments.slice(first + 1).filter((s) => flow.fromTarget.includes(s));
+  return verdict(
+    name,
+    seen > 0 && after.length === 0,
+    `${seen} ${label} from the peer, ${after.length} answers after it`,
+  );
 }
 
 export const judgeFin = (flow: Flow): Verdict =>
   judgeSilence(flow, "fin-unanswered", "FIN", (s) => s.flags.fin && s.length === 0);
 
-export const judgeRst = (flow: Flow): Verdict => judgeSilence(flow, "rst-unanswered", "RST", (s) => s.flags.rst);
+export const judgeRst = (flow: Flow): Verdict =>
+  judgeSilence(flow, "rst-unanswered", "RST", (s) => s.flags.rst);
 
 /** Never more answers than segments: nothing here can start a storm. */
 export const judgeThrift = (flow: Flow): Verdict =>
@@ -149,7 +173,13 @@ export const judgeThrift = (flow: Flow): Verdict =>
 /** Honeypot: what was sent is acknowledged, with an open window. */
 export function judgeAcknowledged(flow: Flow, view: PeerView): Verdict {
   const expected = 1 + (view.sent ?? 0);
-  const full = later(flow).some((s) => !s.flags.rst && s.window > 0 && flow.iss !== undefined && seqDiff(s.ack, flow.iss) === expected);
+  const full = later(flow).some(
+    (s) =>
+      !s.flags.rst &&
+      s.window > 0 &&
+      flow.iss !== undefined &&
+      seqDiff(s.ack, flow.iss) === expected,
+  );
   return verdict(
     "data-acknowledged",
     full && view.queued === 0,
@@ -161,7 +191,11 @@ export function judgeAcknowledged(flow: Flow, view: PeerView): Verdict {
 export function judgeFinReset(flow: Flow): Verdict {
   const fins = flow.fromPeer.filter((s) => s.flags.fin).length;
   const resets = flow.fromTarget.filter(isReset).length;
-  return verdict("fin-reset", fins > 0 && resets > 0, `${fins} FIN from the peer, ${resets} RST from the target`);
+  return verdict(
+    "fin-reset",
+    fins > 0 && resets > 0,
+    `${fins} FIN from the peer, ${resets} RST from the target`,
+  );
 }
 
 /** Honeypot: a SYN that is sent again gets the same SYN-ACK again, or the two would be told apart. */
@@ -169,13 +203,22 @@ export function judgeSameIsn(flow: Flow): Verdict {
   const replies = flow.fromTarget.filter(isSynAck);
   const numbers = new Set(replies.map((s) => s.seq));
   const syns = flow.fromPeer.filter((s) => s.flags.syn).length;
-  return verdict("same-isn", syns >= 2 && replies.length >= 2 && numbers.size === 1, `${syns} SYN, ${replies.length} SYN-ACK with ${numbers.size} different sequence numbers`);
+  return verdict(
+    "same-isn",
+    syns >= 2 && replies.length >= 2 && numbers.size === 1,
+    `${syns} SYN, ${replies.length} SYN-ACK with ${numbers.size} different sequence numbers`,
+  );
 }
 
 /** Reset: RST with ACK = SYN + 1, which a Linux peer takes at once (RFC 9293 section 3.5.2). */
 export function judgeReset(flow: Flow, view: PeerView): Verdict {
   const reply = flow.fromTarget[0];
   const acked = reply && flow.iss !== undefined ? seqDiff(reply.ack, flow.iss) : undefined;
-  const ok = view.connect === "ECONNREFUSED" && !!reply?.flags.rst && reply.flags.ack && acked === 1;
-  return verdict("reset", ok, `connect() gives ${view.connect}; ${reply?.flags.rst ? "RST" : "no RST"} ack ${acked ?? "none"}`);
+  const ok =
+    view.connect === "ECONNREFUSED" && !!reply?.flags.rst && reply.flags.ack && acked === 1;
+  return verdict(
+    "reset",
+    ok,
+    `connect() gives ${view.connect}; ${reply?.flags.rst ? "RST" : "no RST"} ack ${acked ?? "none"}`,
+  );
 }

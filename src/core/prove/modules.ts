@@ -11,7 +11,10 @@ export interface ModuleTable {
 
 /** modprobe takes '-' and '_' in a module's name for the same. */
 const moduleName = (path: string): string =>
-  path.slice(path.lastIndexOf("/") + 1).replace(/\.ko$/, "").replaceAll("-", "_");
+  path
+    .slice(path.lastIndexOf("/") + 1)
+    .replace(/\.ko$/, "")
+    .replaceAll("-", "_");
 
 /** modules.dep names what a module needs so that the last one has to be inserted first. */
 function insertOrder(dep: string): ReadonlyMap<string, readonly string[]> {
@@ -19,7 +22,10 @@ function insertOrder(dep: string): ReadonlyMap<string, readonly string[]> {
   for (const line of dep.split("\n")) {
     const colon = line.indexOf(":");
     if (colon < 0) continue;
-    const needs = line.slice(colon + 1).split(" ").filter((name) => name !== "");
+    const needs = line
+      .slice(colon + 1)
+      .split(" ")
+      .filter((name) => name !== "");
     order.set(line.slice(0, colon), [...needs.toReversed(), line.slice(0, colon)]);
   }
   return order;

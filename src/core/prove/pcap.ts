@@ -12,10 +12,11 @@ export function readPcap(file: Buffer): readonly Frame[] {
   if (file.length < headerSize) return [];
   const order = byteOrder(file.readUInt32BE(0));
   if (!order) throw new Error("not a pcap file");
-  const number = (at: number): number => (order.big ? file.readUInt32BE(at) : file.readUInt32LE(at));
+  const number = (at: number): number =>
+    order.big ? file.readUInt32BE(at) : file.readUInt32LE(at);
   if (number(20) !== 1) throw new Error(`pcap link type ${number(20)} is not Ethernet`);
   const frames: Frame[] = [];
-  for (let at = headerSize; at + recordSize <= file.length; ) {
+  for (let at = headerSize; at + recordSize <= file.length;) {
     const kept = number(at + 8);
     const end = at + recordSize + kept;
     if (end > file.length) break;
@@ -26,7 +27,9 @@ export function readPcap(file: Buffer): readonly Frame[] {
   return frames;
 }
 
-function byteOrder(magic: number): { readonly big: boolean; readonly fraction: number } | undefined {
+function byteOrder(
+  magic: number,
+): { readonly big: boolean; readonly fraction: number } | undefined {
   if (magic === 0xa1b2c3d4) return { big: true, fraction: 1e6 };
   if (magic === 0xd4c3b2a1) return { big: false, fraction: 1e6 };
   if (magic === 0xa1b23c4d) return { big: true, fraction: 1e9 };

@@ -1,4 +1,4 @@
-import type { Command } from "../../ports.ts";
+import type { Command } from "../command.ts";
 import type { QemuMachine } from "../arch.ts";
 
 export interface GuestMachine {
@@ -10,7 +10,8 @@ export interface GuestMachine {
   readonly directory: string;
 }
 
-export const otherRole = (role: GuestMachine["role"]): GuestMachine["role"] => (role === "target" ? "peer" : "target");
+export const otherRole = (role: GuestMachine["role"]): GuestMachine["role"] =>
+  role === "target" ? "peer" : "target";
 
 /** Capture of everything that passes a guest's network card. */
 export const captureName = (role: GuestMachine["role"]): string => `${role}.pcap`;
@@ -35,10 +36,22 @@ export function qemuCommand(machine: QemuMachine, guest: GuestMachine): Command 
     program: machine.program,
     args: [
       ...machine.args,
-      ...["-m", String(machine.memoryMiB), "-nographic", "-monitor", "none", "-serial", "stdio", "-no-reboot"],
+      ...[
+        "-m",
+        String(machine.memoryMiB),
+        "-nographic",
+        "-monitor",
+        "none",
+        "-serial",
+        "stdio",
+        "-no-reboot",
+      ],
       ...["-kernel", guest.kernel, "-initrd", guest.initramfs, "-append", append],
       ...["-netdev", `dgram,id=n0,${local},${remote}`, "-device", nic],
-      ...["-object", `filter-dump,id=dump,netdev=n0,file=${captureName(role)},maxlen=${snapLength}`],
+      ...[
+        "-object",
+        `filter-dump,id=dump,netdev=n0,file=${captureName(role)},maxlen=${snapLength}`,
+      ],
     ],
     cwd: guest.directory,
   };

@@ -10,7 +10,10 @@ const mark = "@tk ";
 export function parseGuestLine(line: string): GuestLine | undefined {
   const at = line.indexOf(mark);
   if (at < 0) return undefined;
-  const [id = "", key = "", ...value] = line.slice(at + mark.length).replace(/\r$/, "").split(" ");
+  const [id = "", key = "", ...value] = line
+    .slice(at + mark.length)
+    .replace(/\r$/, "")
+    .split(" ");
   return { id, key, value: value.join(" ") };
 }
 
@@ -49,8 +52,18 @@ export class Answer {
 
 /** State names of TCP in include/net/tcp_states.h, by number. */
 const states = [
-  "", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",
-  "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING",
+  "",
+  "ESTABLISHED",
+  "SYN_SENT",
+  "SYN_RECV",
+  "FIN_WAIT1",
+  "FIN_WAIT2",
+  "TIME_WAIT",
+  "CLOSE",
+  "CLOSE_WAIT",
+  "LAST_ACK",
+  "LISTEN",
+  "CLOSING",
 ] as const;
 
 export const tcpStateName = (state: number | undefined): string => states[state ?? 0] || "gone";
@@ -63,7 +76,8 @@ export function stateInProc(lines: readonly string[], port: number): string {
   for (const line of lines) {
     const [, , remote, state] = line.trim().split(/\s+/);
     if (remote === undefined || state === undefined) continue;
-    if (Number.parseInt(remote.slice(remote.lastIndexOf(":") + 1), 16) === port) return tcpStateName(Number.parseInt(state, 16));
+    if (Number.parseInt(remote.slice(remote.lastIndexOf(":") + 1), 16) === port)
+      return tcpStateName(Number.parseInt(state, 16));
   }
   return "gone";
 }

@@ -23,8 +23,14 @@ export interface Scenario {
 }
 
 export const scenarios: readonly Scenario[] = [
-  // First, as its SYN also waits for the link and the neighbour: a round trip that long would make the probes rare.
-  { name: "reset", variant: "reset", chain: "INPUT", send: 0, end: "none", judge: (flow, view) => [judge.judgeReset(flow, view), judge.judgeThrift(flow)] },
+  {
+    name: "reset",
+    variant: "reset",
+    chain: "INPUT",
+    send: 0,
+    end: "none",
+    judge: (flow, view) => [judge.judgeReset(flow, view), judge.judgeThrift(flow)],
+  },
   {
     name: "data",
     variant: "tarpit",
@@ -40,9 +46,32 @@ export const scenarios: readonly Scenario[] = [
       judge.judgeThrift(flow),
     ],
   },
-  { name: "in-window", variant: "tarpit", chain: "INPUT", send: 3, deaf: "acks", end: "none", judge: (flow, view) => [judge.judgeInFlight(flow, view)] },
-  { name: "fin", variant: "tarpit", chain: "INPUT", send: 0, deaf: "acks", end: "close-now", judge: (flow) => [judge.judgeFin(flow)] },
-  { name: "rst", variant: "tarpit", chain: "INPUT", send: 0, end: "abort", judge: (flow) => [judge.judgeRst(flow)] },
+  {
+    name: "in-window",
+    variant: "tarpit",
+    chain: "INPUT",
+    send: 3,
+    deaf: "acks",
+    end: "none",
+    judge: (flow, view) => [judge.judgeInFlight(flow, view)],
+  },
+  {
+    name: "fin",
+    variant: "tarpit",
+    chain: "INPUT",
+    send: 0,
+    deaf: "acks",
+    end: "close-now",
+    judge: (flow) => [judge.judgeFin(flow)],
+  },
+  {
+    name: "rst",
+    variant: "tarpit",
+    chain: "INPUT",
+    send: 0,
+    end: "abort",
+    judge: (flow) => [judge.judgeRst(flow)],
+  },
   {
     name: "forward",
     variant: "tarpit",
@@ -50,9 +79,12 @@ export const scenarios: readonly Scenario[] = [
     send: 200,
     end: "close-late",
     judge: (flow, view) =>
-      [judge.judgeSynAck(flow, view, "five"), judge.judgeWindowZero(flow), judge.judgeUnacknowledged(flow, view), judge.judgeHeld(flow, view)].map(
-        (verdict) => ({ ...verdict, case: `forward-${verdict.case}` }),
-      ),
+      [
+        judge.judgeSynAck(flow, view, "five"),
+        judge.judgeWindowZero(flow),
+        judge.judgeUnacknowledged(flow, view),
+        judge.judgeHeld(flow, view),
+      ].map((verdict) => ({ ...verdict, case: `forward-${verdict.case}` })),
   },
   {
     name: "honeypot",
@@ -67,8 +99,22 @@ export const scenarios: readonly Scenario[] = [
       judge.judgeThrift(flow),
     ],
   },
-  { name: "honeypot-again", variant: "honeypot", chain: "INPUT", send: 0, deaf: "syn-acks", end: "none", judge: (flow) => [judge.judgeSameIsn(flow)] },
-  { name: "other", chain: "INPUT", send: 100, end: "none", judge: (_flow, view) => [judge.judgeOther(view)] },
+  {
+    name: "honeypot-again",
+    variant: "honeypot",
+    chain: "INPUT",
+    send: 0,
+    deaf: "syn-acks",
+    end: "none",
+    judge: (flow) => [judge.judgeSameIsn(flow)],
+  },
+  {
+    name: "other",
+    chain: "INPUT",
+    send: 100,
+    end: "none",
+    judge: (_flow, view) => [judge.judgeOther(view)],
+  },
 ];
 
 const firstPort = 7000;
@@ -76,6 +122,9 @@ const portsPerAbi = 100;
 
 export const portOf = (abiIndex: number, scenario: Scenario): number =>
   firstPort + abiIndex * portsPerAbi + scenarios.indexOf(scenario);
+
+/** A port that refuses, with and without rules: called until it answers, it tells when the network is up. */
+export const reachPort = 6902;
 
 /** Ports that no rule ever names: what they do is the state before. */
 export const beforePorts = { INPUT: 6900, FORWARD: 6901 } as const;

@@ -87,7 +87,7 @@ function network6(bytes: Buffer): Network | undefined {
 /** Option kinds (RFC 9293 section 3.1): 0 ends the list, 1 is padding. */
 function optionKinds(bytes: Buffer): readonly number[] {
   const kinds: number[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const kind = bytes.readUInt8(at);
     if (kind === 0) break;
     if (kind !== 1) kinds.push(kind);

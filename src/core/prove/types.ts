@@ -26,4 +26,8 @@ export interface Verdict {
   readonly detail: string;
 }
 
-export const verdict = (name: string, ok: boolean, detail: string): Verdict => ({ case: name, ok, detail });
+export const verdict = (name: string, ok: boolean, detail: string): Verdict => ({
+  case: name,
+  ok,
+  detail,
+});
