@@ -7,6 +7,12 @@ const project = (name: string, testTimeout: number) => ({
   testTimeout,
   hookTimeout: testTimeout,
 });
+/** Files with tests that need the cross compilers as well: run once without and once with them. */
+const alsoWithEveryCompiler = [
+  "test/integration/{package,verify-artifacts}.test.ts",
+  "test/property/elf.test.ts",
+  "test/unit/abi.test.ts",
+];
 const setUp = { globalSetup: ["test/support/setup.ts"] };
 
 export default defineConfig({
@@ -16,7 +22,15 @@ export default defineConfig({
       { test: { ...project("property", 60_000), ...setUp } },
       { test: { ...project("integration", 120_000), ...setUp } },
       // One at a time: kernels, compilers and guests take the whole machine.
-      { test: { ...project("e2e", 45 * 60_000), ...setUp, fileParallelism: false } },
+      {
+        test: {
+          ...project("e2e", 45 * 60_000),
+          globalSetup: ["test/support/setup-e2e.ts"],
+          include: ["test/e2e/**/*.test.ts", ...alsoWithEveryCompiler],
+          env: { TARPIT_KIT_E2E: "1" },
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

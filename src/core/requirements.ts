@@ -11,7 +11,9 @@ export type Need =
   | "prove"
   | "launcher"
   /** `npm test`: what the integration tests drive. */
-  | "test";
+  | "test"
+  /** `npm run test:e2e`: what we are compared with. */
+  | "e2e";
 
 /**
  * How presence is seen, the same on every distribution: a program in PATH, one of several

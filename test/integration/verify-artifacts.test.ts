@@ -19,7 +19,7 @@ import {
   compileModule,
   compileVmlinux,
   config,
-  hasCompiler,
+  crossTest,
   hostArch,
   loadArchFile,
   makeArtifacts,
@@ -89,7 +89,7 @@ describe("good artifacts", () => {
     expect(report.findings).toMatchObject([{ code: "check.skipped", severity: "unchecked" }]);
   });
 
-  test.runIf(hasCompiler("sparc64-linux-gnu-"))("sparc64, both ABIs", async () => {
+  crossTest("sparc64, both ABIs", async () => {
     const sparc64 = loadArchFile("sparc64");
     const report = await made({ arch: sparc64, abis: sparc64.abis, module: ["COMPAT"] });
     expect(report.findings).toEqual([]);
@@ -165,19 +165,16 @@ describe("extensions", () => {
     expect((await verify(report.dir)).findings).toEqual([]);
   });
 
-  test.runIf(hasCompiler("sparc64-linux-gnu-"))(
-    "of the wrong class is named as exactly that",
-    async () => {
-      const sparc = loadArchFile("sparc64").abis[1] ?? fail();
-      const report = await spoiled((dir) => compileExtension(sparc, join(dir, ipt)));
-      expect(report.findings).toMatchObject([
-        {
-          code: "extension.class",
-          args: { file: ipt, twin: xt, actual: "32-bit big-endian Sparc v8+" },
-        },
-      ]);
-    },
-  );
+  crossTest("of the wrong class is named as exactly that", async () => {
+    const sparc = loadArchFile("sparc64").abis[1] ?? fail();
+    const report = await spoiled((dir) => compileExtension(sparc, join(dir, ipt)));
+    expect(report.findings).toMatchObject([
+      {
+        code: "extension.class",
+        args: { file: ipt, twin: xt, actual: "32-bit big-endian Sparc v8+" },
+      },
+    ]);
+  });
 
   test("stale is named as exactly that: an older libipt_ hides the new libxt_", async () => {
     const older = (dir: string) =>
@@ -296,8 +293,7 @@ describe("the module", () => {
     ).toEqual(["file.unreadable"]);
   });
 
-  test("alone and of another machine", async () => {
-    if (!hasCompiler("sparc64-linux-gnu-")) return;
+  crossTest("alone and of another machine", async () => {
     const dir = makeArtifacts(mkdtempSync(join(world.dir, "foreign-")), { scope: "module" });
     compileModule(loadArchFile("sparc64"), join(dir, "xt_TARPIT.ko"));
     writeSums(dir);
@@ -371,17 +367,14 @@ describe("the configuration", () => {
     expect(await lacks(`${without("IP_NF_IPTABLES")}CONFIG_NFT_COMPAT=m\n`)).toEqual([]);
   });
 
-  test.runIf(hasCompiler("sparc64-linux-gnu-"))(
-    "a 32-bit userland on a 64-bit kernel wants COMPAT",
-    async () => {
-      const sparc64 = loadArchFile("sparc64");
-      const text = without("NETFILTER_XTABLES_COMPAT");
-      expect(await lacks(text, { arch: sparc64, abis: sparc64.abis })).toMatchObject([
-        { why: "compat" },
-      ]);
-      expect(await lacks(text, { arch: sparc64, abis: sparc64.abis.slice(0, 1) })).toEqual([]);
-    },
-  );
+  crossTest("a 32-bit userland on a 64-bit kernel wants COMPAT", async () => {
+    const sparc64 = loadArchFile("sparc64");
+    const text = without("NETFILTER_XTABLES_COMPAT");
+    expect(await lacks(text, { arch: sparc64, abis: sparc64.abis })).toMatchObject([
+      { why: "compat" },
+    ]);
+    expect(await lacks(text, { arch: sparc64, abis: sparc64.abis.slice(0, 1) })).toEqual([]);
+  });
 
   test("built in: System.map and modules.builtin have to name it", async () => {
     const text = config.replaceAll("TARPIT=m", "TARPIT=y");

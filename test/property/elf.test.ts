@@ -11,7 +11,7 @@ import { loadImage } from "../../src/core/elf/load.ts";
 import {
   compileExtension,
   compileModule,
-  hasCompiler,
+  everyCompiler,
   hostArch,
   loadArchFile,
 } from "../support/artifacts.ts";
@@ -20,10 +20,7 @@ const work = mkdtempSync(join(tmpdir(), "tk-elf-"));
 const samples: { name: string; bytes: Buffer }[] = [];
 
 beforeAll(() => {
-  const arches = [
-    hostArch(),
-    ...(hasCompiler("sparc64-linux-gnu-") ? [loadArchFile("sparc64")] : []),
-  ];
+  const arches = [hostArch(), ...(everyCompiler ? [loadArchFile("sparc64")] : [])];
   for (const arch of arches) {
     const ko = join(work, `${arch.name}.ko`);
     compileModule(arch, ko, arch.name === "sparc64" ? ["COMPAT"] : []);

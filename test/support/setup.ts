@@ -1,4 +1,5 @@
-import { ensureTools } from "../../src/app/doctor.ts";
+import { loadArch } from "../../src/app/data.ts";
+import { ensureTools, type Need } from "../../src/app/doctor.ts";
 import { realWorld } from "../../src/infra/world.ts";
 import { TarpitError } from "../../src/core/errors.ts";
 
@@ -16,10 +17,19 @@ const silent = {
  * installed; otherwise the run ends here with the one command that installs them. A missing
  * package is never a skipped test.
  */
-export async function setup(): Promise<void> {
+export const setup = (): Promise<void> => install(["test"]);
+
+export async function install(
+  needs: readonly Need[],
+  arches: readonly string[] = [],
+): Promise<void> {
   const { ports } = realWorld(silent);
   try {
-    await ensureTools(["test"], undefined, [], ports, { install: true });
+    await ensureTools(needs, undefined, [], ports, { install: true });
+    for (const name of arches) {
+      const arch = await loadArch(name, ports);
+      await ensureTools(needs, arch, arch.abis, ports, { install: true });
+    }
   } catch (error) {
     if (!(error instanceof TarpitError)) throw error;
     const { what, next, evidence } = error.trouble;

@@ -9,7 +9,9 @@ const read = (text: string) => {
 
 describe("build log", () => {
   test("counts what is compiled, and knows the file at work", () => {
-    const { reader } = read("  HOSTCC  scripts/basic/fixdep\n  CC      init/main.o\n  CC [M]  net/netfilter/xt_TARPIT.o\n  LD      vmlinux\n  AS      arch/sparc/kernel/head_64.o");
+    const { reader } = read(
+      "  HOSTCC  scripts/basic/fixdep\n  CC      init/main.o\n  CC [M]  net/netfilter/xt_TARPIT.o\n  LD      vmlinux\n  AS      arch/sparc/kernel/head_64.o",
+    );
     expect(reader.progress).toEqual({ compiled: 4, item: "arch/sparc/kernel/head_64.o" });
   });
 
@@ -48,7 +50,9 @@ describe("build log", () => {
   });
 
   test("ten thousand warnings do not fill the memory, and none goes uncounted", () => {
-    const lines = Array.from({ length: 10_000 }, (_, n) => `a.c:${n + 1}:1: warning: w [-Ww]`).join("\n");
+    const lines = Array.from({ length: 10_000 }, (_, n) => `a.c:${n + 1}:1: warning: w [-Ww]`).join(
+      "\n",
+    );
     const { summary } = read(lines);
     expect(summary.diagnostics.length + summary.omitted).toBe(10_000);
     expect(summary.diagnostics.length).toBeLessThanOrEqual(500);

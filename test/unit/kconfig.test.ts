@@ -17,9 +17,14 @@ const settings = (text: string) => parseDotconfig(text);
 
 describe("fragments", () => {
   test("set, unset, comments and blank lines", () => {
-    const text = "# words\n\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=\"x y\"\nCONFIG_D=0x10\n";
+    const text = '# words\n\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C="x y"\nCONFIG_D=0x10\n';
     const requests = parseFragment(text, "f");
-    expect(requests.map((r) => `${r.symbol}=${r.value}`)).toEqual(["A=y", "B=n", 'C="x y"', "D=0x10"]);
+    expect(requests.map((r) => `${r.symbol}=${r.value}`)).toEqual([
+      "A=y",
+      "B=n",
+      'C="x y"',
+      "D=0x10",
+    ]);
     expect(requests[1]?.origin).toBe("f:4");
   });
 
@@ -53,7 +58,9 @@ describe("assertion", () => {
     assertSettings(parseFragment(request, "f"), settings(got));
 
   test("a symbol that is not in the result was dropped", () => {
-    expect(verdict("CONFIG_A=m", "").dropped).toMatchObject([{ symbol: "A", wanted: "m", got: "n" }]);
+    expect(verdict("CONFIG_A=m", "").dropped).toMatchObject([
+      { symbol: "A", wanted: "m", got: "n" },
+    ]);
   });
   test("=m that came out =y is raised, not dropped; =y that came out =m is dropped", () => {
     expect(verdict("CONFIG_A=m", "CONFIG_A=y").raised).toHaveLength(1);
@@ -123,11 +130,21 @@ const tree = readKconfig("Kconfig", async (path) => kconfig[path], { SRCARCH: "s
 describe("Kconfig files", () => {
   test("follows source with variables; prose in help is not read", async () => {
     const { definitions } = await tree;
-    expect([...definitions.keys()].sort()).toEqual(["HAVE_IT", "IP_NF_FILTER", "IP_NF_IPTABLES", "OUTSIDE", "SPARC"]);
+    expect([...definitions.keys()].toSorted()).toEqual([
+      "HAVE_IT",
+      "IP_NF_FILTER",
+      "IP_NF_IPTABLES",
+      "OUTSIDE",
+      "SPARC",
+    ]);
   });
   test("enclosing menu and if count, also through source and joined lines", async () => {
     const { definitions } = await tree;
-    expect(definitions.get("IP_NF_FILTER")?.[0]?.depends.map(show)).toEqual(["NET", "INET && NETFILTER", "IP_NF_IPTABLES"]);
+    expect(definitions.get("IP_NF_FILTER")?.[0]?.depends.map(show)).toEqual([
+      "NET",
+      "INET && NETFILTER",
+      "IP_NF_IPTABLES",
+    ]);
     expect(definitions.get("OUTSIDE")?.[0]?.depends.map(show)).toEqual(["NET"]);
   });
 
@@ -143,14 +160,26 @@ describe("Kconfig files", () => {
     });
   });
   test("=y under a parent that is =m is explained too", async () => {
-    const config = "CONFIG_NET=y\nCONFIG_INET=y\nCONFIG_NETFILTER=y\nCONFIG_EXPERT=y\nCONFIG_IP_NF_IPTABLES=m";
-    expect(await why("IP_NF_FILTER", "y", config, "m")).toMatchObject({ unmet: ["IP_NF_IPTABLES"] });
+    const config =
+      "CONFIG_NET=y\nCONFIG_INET=y\nCONFIG_NETFILTER=y\nCONFIG_EXPERT=y\nCONFIG_IP_NF_IPTABLES=m";
+    expect(await why("IP_NF_FILTER", "y", config, "m")).toMatchObject({
+      unmet: ["IP_NF_IPTABLES"],
+    });
   });
   test("a prompt that needs EXPERT, a symbol without a prompt, a selected one, a misspelt one", async () => {
     const config = "CONFIG_NET=y\nCONFIG_INET=y\nCONFIG_NETFILTER=y\nCONFIG_IP_NF_IPTABLES=y";
     expect(await why("IP_NF_FILTER", "m", config)).toMatchObject({ unmet: ["EXPERT"] });
-    expect(await why("HAVE_IT", "y", "")).toMatchObject({ kind: "no-prompt", selectedBy: ["SPARC"] });
-    expect(await why("HAVE_IT", "n", "CONFIG_SPARC=y\nCONFIG_HAVE_IT=y", "y")).toEqual({ kind: "selected", by: ["SPARC"] });
-    expect(await why("IP_NF_IPTABLE", "y", "")).toMatchObject({ kind: "unknown", near: ["IP_NF_IPTABLES"] });
+    expect(await why("HAVE_IT", "y", "")).toMatchObject({
+      kind: "no-prompt",
+      selectedBy: ["SPARC"],
+    });
+    expect(await why("HAVE_IT", "n", "CONFIG_SPARC=y\nCONFIG_HAVE_IT=y", "y")).toEqual({
+      kind: "selected",
+      by: ["SPARC"],
+    });
+    expect(await why("IP_NF_IPTABLE", "y", "")).toMatchObject({
+      kind: "unknown",
+      near: ["IP_NF_IPTABLES"],
+    });
   });
 });
