@@ -36,6 +36,7 @@ export class Guest {
   #ended: RunResult | undefined;
   #deadline = false;
   #stalled = false;
+  #patienceMs = stallMs;
   readonly #poke: NodeJS.Timeout;
   #pokes = 0;
   #overdue: string | undefined;
@@ -96,8 +97,9 @@ export class Guest {
     });
   }
 
-  /** Many requests with no word on the console in between; an answer for each. */
-  async batch(requests: readonly (readonly string[])[]): Promise<readonly Answer[]> {
+  /** Many requests with no word on the console in between, for `longestMs` at most; an answer for each. */
+  async batch(requests: readonly (readonly string[])[], longestMs = 0): Promise<readonly Answer[]> {
+    this.#patienceMs = stallMs + longestMs;
     const whole = await this.must("batch", ...requests.map(requestText));
     return requests.map((_, index) => {
       const lines = whole.lines.filter(({ id }) => id.endsWith(`.${index}`));
@@ -146,7 +148,7 @@ export class Guest {
     if (!silent) this.#pokes = 0;
     if (!silent || this.#ended) return;
     this.#pokes++;
-    if (this.#pokes * pokeMs > stallMs) {
+    if (this.#pokes * pokeMs > this.#patienceMs) {
       this.#stalled = true;
       void this.#session.stop();
     } else this.#session.write("\n");

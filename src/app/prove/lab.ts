@@ -71,7 +71,7 @@ export async function newKernelLines(
 }
 
 /** A link takes seconds to come up; on a machine that is busy, longer. */
-const reachSeconds = "30";
+export const reachSeconds = "15";
 
 type Requests = readonly (readonly string[])[];
 

@@ -17,7 +17,7 @@ import { decodeSegment, type Segment } from "../../core/prove/segment.ts";
 import { type Family, type ProveCase, type Verdict, verdict } from "../../core/prove/types.ts";
 import type { Ports } from "../../ports.ts";
 import type { Guest } from "./guest.ts";
-import { type Lab, mustRule, peerDown, peerNetwork } from "./lab.ts";
+import { type Lab, mustRule, peerDown, peerNetwork, reachSeconds } from "./lab.ts";
 
 type Way = "loopback" | "wire";
 
@@ -28,7 +28,7 @@ const settleMs = 300;
 /** For what close() may still set off. */
 const afterCloseMs = 1200;
 /** A SYN that must be answered, and one that must not. */
-const connectMs = 5000;
+const connectMs = 2500;
 const silentMs = 1000;
 
 /** One connection of one scenario, with one ABI's rules. */
@@ -133,9 +133,11 @@ async function listen(lab: Lab, way: Way, attempts: readonly Attempt[]): Promise
 interface Step {
   readonly request: readonly string[];
   readonly learn?: (answer: Answer) => void;
+  /** The longest it may take, where that is long. */
+  readonly ms?: number;
 }
 
-const nap = (ms: number): Step => ({ request: ["sleep", String(ms)] });
+const nap = (ms: number): Step => ({ request: ["sleep", String(ms)], ms });
 
 function learn(attempt: Attempt, more: Partial<PeerView>): void {
   attempt.view = { ...attempt.view, ...more };
@@ -152,6 +154,7 @@ function open(way: Way, attempt: Attempt): Step {
       String(port),
       String(wait),
     ],
+    ms: wait,
     learn: (answer) => learn(attempt, { connect: answer.text("state") }),
   };
 }
@@ -219,7 +222,12 @@ async function run(lab: Lab, way: Way, steps: readonly Step[]): Promise<void> {
     requests.map((request) => ({ request }));
   const all =
     way === "wire" ? [...plain(peerNetwork(lab.families)), ...steps, { request: peerDown }] : steps;
-  const answers = await callerOf(lab, way).batch(all.map(({ request }) => request));
+  const reaching = lab.families.length * Number(reachSeconds) * 1000;
+  const longest = all.reduce((sum, { ms }) => sum + (ms ?? 0), reaching);
+  const answers = await callerOf(lab, way).batch(
+    all.map(({ request }) => request),
+    longest,
+  );
   for (const [index, { learn: tell }] of all.entries()) tell?.(answers[index] as Answer);
 }
 
