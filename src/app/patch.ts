@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { PlannedFile } from "../core/patch/index.ts";
 import type { Lock, Ports } from "../ports.ts";
 import { decide, type Decision } from "./patch/decide.ts";
 import { interrupted, lockedTree, writeTrouble } from "./patch/errors.ts";
@@ -8,44 +7,11 @@ import { loadSeries, type LoadedSeries } from "./patch/load.ts";
 import { openTree } from "./patch/read.ts";
 import { ownDirectory } from "./patch/state.ts";
 import { perform } from "./patch/write.ts";
+import type { PatchRequest, PatchResult } from "./patch/types.ts";
 import { requireKernelTree } from "./tree.ts";
 
+export type { PatchOutcome, PatchRequest, PatchResult } from "./patch/types.ts";
 export { loadSeries, type LoadedSeries } from "./patch/load.ts";
-
-export interface PatchRequest {
-  readonly tree: string;
-  /** A name like `linux-6.1`, or the path of a series file; without one the tree's version decides. */
-  readonly series?: string;
-  /** Plan only: nothing is written, not even a lock. */
-  readonly check: boolean;
-  readonly reverse: boolean;
-  /** The last patch to apply, or to take out. */
-  readonly until?: string;
-  /** Context lines that need not match. */
-  readonly fuzz: number;
-}
-
-export type PatchOutcome =
-  | "applied"
-  | "already-applied"
-  | "would-apply"
-  | "reversed"
-  | "would-reverse"
-  | "not-applied";
-
-export interface PatchResult {
-  readonly tree: string;
-  readonly series: string;
-  readonly outcome: PatchOutcome;
-  /** In the order they were applied or taken out. */
-  readonly patches: readonly {
-    readonly name: string;
-    readonly state: PatchOutcome;
-    readonly files: readonly PlannedFile[];
-  }[];
-  /** Files written or removed. */
-  readonly written: number;
-}
 
 /** Applies a series to a tree, or takes it out: all of it, or nothing. */
 export async function patchTree(request: PatchRequest, ports: Ports): Promise<PatchResult> {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command, Option } from "commander";
+import { Command, Help, Option } from "commander";
 import type { Define, Run } from "./command.ts";
 import { defineBuild } from "./commands/build.ts";
 import { defineCompletion } from "./commands/completion.ts";
@@ -32,11 +32,21 @@ export async function makeProgram(run: Run): Promise<Command> {
     .addOption(new Option("--quiet", "only errors on stderr").default(false))
     .addOption(new Option("--verbose", "every step and command on stderr").default(false))
     .addOption(new Option("--no-color", "no colour (NO_COLOR works too)"))
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureHelp({ showGlobalOptions: true, optionDescription: describeOption })
     .showHelpAfterError("(--help shows what can be given)")
     .exitOverride();
   for (const define of commands) define(program, run);
   return program;
+}
+
+/** As commander does it, but without "(default: false)" and "(default: [])", which say nothing. */
+function describeOption(option: Option): string {
+  const { defaultValue: value } = option;
+  const silent = value === false || (Array.isArray(value) && value.length === 0);
+  const shown = silent
+    ? Object.assign(new Option(option.flags, option.description), { argChoices: option.argChoices })
+    : option;
+  return new Help().optionDescription(shown);
 }
 
 /** dist/cli/program.js and src/cli/program.ts are both two levels below package.json. */

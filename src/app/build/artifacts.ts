@@ -41,7 +41,7 @@ export async function assembleArtifacts(
   await ports.files.copy(made.config, join(dir, "config"));
   await ports.files.copy(made.logFile, join(dir, "build.log"));
   const extensions = join(dir, "extensions");
-  await timer.stage("extension", () => buildExtensions(plan.abis, extensions, ports));
+  await timer.stage("extension", () => buildExtensions(plan.abis, extensions, ports, plan.arch.name));
   await writeMetadata(plan, made, key, dir, timer, ports);
   if (plan.packages.length > 0) {
     await timer.stage("package", () =>

@@ -7,7 +7,7 @@ import {
   touchedPaths,
 } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
-import type { PatchRequest, PatchResult } from "../patch.ts";
+import type { PatchRequest, PatchResult } from "./types.ts";
 import { type Change, changesOfPlan, restore } from "./changes.ts";
 import { laterSeries, localChanges, otherVersion, refused } from "./errors.ts";
 import type { LoadedSeries } from "./load.ts";

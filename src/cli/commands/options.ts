@@ -28,7 +28,7 @@ export function listOf(allowed: readonly string[]) {
 }
 
 export const archOption = (): Option =>
-  new Option("--arch <arch>", "architecture: a file in data/arches");
+  new Option("--arch <arch>", "architecture, for example sparc64; a wrong one lists all");
 
 export const fetchOptions = (): readonly Option[] => [
   new Option("--mirror <url>", "kernel.org mirror: https, file or a directory").env(
@@ -43,7 +43,7 @@ export const compilerOptions = (): readonly Option[] => [
 ];
 
 export const configOptions = (): readonly Option[] => [
-  new Option("--profile <name>", "profile: a file in data/profiles"),
+  new Option("--profile <name>", "profile, for example sparc64-ultra; a wrong one lists all"),
   new Option(
     "--base <base>",
     "allnoconfig, tinyconfig, defconfig, NAME_defconfig, running, or a .config",
