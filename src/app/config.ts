@@ -169,7 +169,7 @@ async function runKconfig(
   throw failure("config.kconfig", {
     what: `make ${target} failed in ${basename(setup.tree)}`,
     where: setup.tree,
-    next: "the lines below are what kconfig said; a wrong base or a missing compiler is the usual cause",
+    next: "the lines above are what kconfig said; a wrong base or a missing compiler is the usual cause",
     evidence: `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-15),
   });
 }

@@ -48,7 +48,7 @@ export class BuildLogReader {
   }
 
   line(raw: string): void {
-    const text = raw.replace(/\r$/, "");
+    const text = readable(raw.replace(/\r$/, ""));
     const compiling = step.exec(text);
     if (compiling) {
       this.#compiled += 1;
@@ -89,6 +89,10 @@ export class BuildLogReader {
     else this.#omitted += 1;
   }
 }
+
+/** Lines come byte by byte (latin1); a compiler that quotes in UTF-8 is to be read as it meant it. */
+const readable = (line: string): string =>
+  /[\x80-\xff]/.test(line) ? Buffer.from(line, "latin1").toString("utf8") : line;
 
 const key = (d: Diagnostic): string => `${d.file}:${d.line}:${d.column}:${d.message}`;
 

@@ -71,5 +71,10 @@ export const cleanMakeEnvironment: Readonly<Record<string, string | undefined>> 
   INSTALL_MOD_PATH: undefined,
   W: undefined,
   V: undefined,
+  // The kernel's Makefile takes LC_ALL out again: messages follow LANG.
   LC_ALL: "C",
+  LANG: "C",
+  LANGUAGE: undefined,
+  LC_CTYPE: undefined,
+  LC_MESSAGES: undefined,
 };

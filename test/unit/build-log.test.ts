@@ -49,6 +49,11 @@ describe("build log", () => {
     ]);
   });
 
+  test("UTF-8 quotes that came as bytes are readable again", () => {
+    const bytes = Buffer.from("a.c:1:1: error: call to ‘f’").toString("latin1");
+    expect(failureLines(read(bytes).summary)).toEqual(["a.c:1:1: error: call to ‘f’"]);
+  });
+
   test("ten thousand warnings do not fill the memory, and none goes uncounted", () => {
     const lines = Array.from({ length: 10_000 }, (_, n) => `a.c:${n + 1}:1: warning: w [-Ww]`).join(
       "\n",

@@ -41,7 +41,9 @@ export async function assembleArtifacts(
   await ports.files.copy(made.config, join(dir, "config"));
   await ports.files.copy(made.logFile, join(dir, "build.log"));
   const extensions = join(dir, "extensions");
-  await timer.stage("extension", () => buildExtensions(plan.abis, extensions, ports, plan.arch.name));
+  await timer.stage("extension", () =>
+    buildExtensions(plan.abis, extensions, ports, plan.arch.name),
+  );
   await writeMetadata(plan, made, key, dir, timer, ports);
   if (plan.packages.length > 0) {
     await timer.stage("package", () =>
@@ -93,7 +95,7 @@ async function installModules(made: Compiled, to: string, ports: Ports): Promise
     throw failure("build.modules-install", {
       what: "make modules_install failed",
       where: made.logFile,
-      next: "the lines below are its own words",
+      next: "the lines above are its own words",
       evidence: result.stderr.trim().split("\n").slice(-10),
     });
   }

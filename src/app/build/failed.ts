@@ -15,7 +15,7 @@ export function compileFailed(summary: LogSummary, logFile: string): TarpitError
   return failure("build.compile", {
     what: `compiling failed after ${summary.compiled} files`,
     where: logFile,
-    next: "the errors are below, the whole log is in the file above; run this again to go on where it stopped",
+    next: "the whole log is in the file named above; run this again to go on where it stopped",
     evidence: lines,
     data: { log: logFile, diagnostics: summary.diagnostics, givenUp: summary.givenUp },
   });

@@ -30,7 +30,7 @@ export async function whyDropped(
     where: dropped.map((item) => item.origin).join(", "),
     next: unknown
       ? "correct the name, or take the line out of the fragment"
-      : "turn on what is named below (--set SYMBOL=y, or a fragment), or take the request out",
+      : "turn on what is named above (--set SYMBOL=y, or a fragment), or take the request out",
     evidence: explanations.flatMap(lines),
     data: { dropped: explanations },
   });

@@ -166,7 +166,7 @@ export async function refused({
   return failure("patch.refused", {
     what: `${hunks} ${hunks === 1 ? "hunk does" : "hunks do"} not fit; nothing was changed`,
     where: `${tree}, series ${series}`,
-    next: "see the lines below; another kernel line needs another --series, and --fuzz 1 to 3 ignores that much context",
+    next: "see the lines above; another kernel line needs another --series, and --fuzz 1 to 3 ignores that much context",
     evidence,
     data,
   });

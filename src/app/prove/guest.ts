@@ -172,7 +172,7 @@ export class Guest {
     }
     if (this.#stalled) {
       const next =
-        "QEMU lost an interrupt, or the kernel hangs: run it again; if it stays, see the console below";
+        "QEMU lost an interrupt, or the kernel hangs: run it again; if it stays, see the console above";
       return failure("prove.stalled", {
         what: `the ${this.name} guest has stopped answering`,
         where,
@@ -189,7 +189,7 @@ export class Guest {
       next:
         evidence.length === 0
           ? "the image printed nothing: is it the boot image of this architecture?"
-          : "the console's last lines are below; --verbose shows all of it",
+          : "the console's last lines are above; --verbose shows all of it",
       evidence,
     });
   }

@@ -62,7 +62,7 @@ async function aptTrouble(work: string, what: string, ports: Ports) {
   return environment("prove.iptables-source", {
     what,
     where: "apt-get",
-    next: "look at the lines below; `apt-get update` must work on this machine",
+    next: "look at the lines above; `apt-get update` must work on this machine",
     evidence: log.trim().split("\n").slice(-12),
   });
 }

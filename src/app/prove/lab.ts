@@ -55,7 +55,7 @@ export async function mustRule(
   throw failure("prove.rule", {
     what: `${programOf(family)} (${abi.name}) refuses a rule that is needed: ${args.join(" ")}`,
     where: `${guest.name} guest`,
-    next: "see what iptables says below; `tarpit-kit verify --artifacts DIR` checks the files themselves",
+    next: "see what iptables says above; `tarpit-kit verify --artifacts DIR` checks the files themselves",
     evidence: [`exit code ${ran.rc}`, ...ran.err.split("\n")],
   });
 }
