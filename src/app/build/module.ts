@@ -47,6 +47,7 @@ async function inTree(
     );
     const asModule = config.settings.get("NETFILTER_XT_TARGET_TARPIT") === "m";
     if (!asModule) throw builtIn(plan);
+    if (config.settings.get("MODVERSIONS") === "y") throw wantsVersions(plan);
     const prepare = makeCommand(setup, ["modules_prepare"]);
     // Without a whole build there is no Module.symvers: modpost may only warn of symbols the kernel has.
     const object = makeCommand({ ...setup }, ["KBUILD_MODPOST_WARN=1", `${objectPath}.ko`]);
@@ -74,6 +75,14 @@ const builtIn = (plan: BuildPlan) =>
     what: "this configuration has the target built in: there is no module to compile",
     where: plan.config.base,
     next: "use --scope kernel, or --set MODULES=y --set IP_NF_TARGET_TARPIT=m",
+  });
+
+/** Symbol versions come from Module.symvers, which only a whole build or an installed kernel's headers have. */
+const wantsVersions = (plan: BuildPlan) =>
+  failure("build.module-versions", {
+    what: "this configuration has MODVERSIONS: a module compiled alone would have no symbol versions and would not load",
+    where: plan.config.base,
+    next: "use --against the headers of that kernel, --scope kernel, or --set MODVERSIONS=n for a kernel of your own",
   });
 
 async function againstHeaders(plan: BuildPlan, timer: StageTimer, ports: Ports): Promise<Compiled> {

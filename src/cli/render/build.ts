@@ -25,5 +25,8 @@ function warnings(result: BuildResult, style: Style): string[] {
   const shown = result.warnings.slice(0, most).map((warning) => `  ${showDiagnostic(warning)}`);
   const rest = result.warnings.length - shown.length;
   if (rest > 0) shown.push(`  and ${rest} more in metadata.json`);
-  return [`${style.yellow(`${result.warnings.length} warnings`)} of the compiler:`, ...shown];
+  return [
+    `${style.yellow(`${result.warnings.length} warning${result.warnings.length === 1 ? "" : "s"}`)} of the compiler:`,
+    ...shown,
+  ];
 }
