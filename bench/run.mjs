@@ -33,10 +33,13 @@ const show = (name, value, target, unit = "") => {
   console.log(`${name.padEnd(58)} ${value.toFixed(3)}${unit}  target <= ${target}${unit}  ${met}`);
 };
 
-const debTar = () => {
-  const path = readdirSync("/usr/src").find((name) => name === "linux-source-6.1.tar.xz");
-  return path && join("/usr/src", path);
-};
+/** The kernel's tar.xz inside the package that fetch has brought: the same bytes for both sides. */
+function innerTar(cacheDir) {
+  const deb = readdirSync(join(cacheDir, "downloads")).find((name) => /^linux-source-6\.1_.*\.deb$/.test(name));
+  const inner = "./usr/src/linux-source-6.1.tar.xz";
+  time("sh", ["-c", `dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --strip-components=3 ${inner}`, "sh", join(cacheDir, "downloads", deb), work]);
+  return join(work, "linux-source-6.1.tar.xz");
+}
 
 const benches = {
   version() {
@@ -44,26 +47,28 @@ const benches = {
     show("--version over node -e 0", result.difference * 1000, 80, " ms");
   },
 
-  /** Needs linux-source-6.1 installed: the same bytes as the package that fetch brings. */
+  /** Without the download, which is the mirror's speed: the package is there before the clock runs. */
   fetch() {
-    const tar = debTar();
-    if (!tar) return console.log("fetch: skipped, package linux-source-6.1 is not installed");
-    kit(["fetch", "debian:6.1"]);
+    if (spawnSync("apt-get", ["--version"]).error) return console.log("fetch: skipped, there is no apt");
     const own = join(work, "own");
     const plain = join(work, "plain");
-    // The download is the mirror's speed: the package is there before the clock runs.
+    if (existsSync(join(cache, "downloads"))) cpSync(join(cache, "downloads"), join(own, "downloads"), { recursive: true });
+    // Both remove the last tree first, off the clock.
     const unpackAgain = () => {
       rmSync(join(own, "sources"), { recursive: true, force: true });
       return kit(["fetch", "debian:6.1"], { TARPIT_KIT_CACHE: own });
     };
+    unpackAgain();
+    const tar = innerTar(own);
     const xzTar = () => {
       rmSync(plain, { recursive: true, force: true });
       mkdirSync(plain);
       return time("sh", ["-c", `xz -dc -T0 ${tar} | tar x -C ${plain}`]);
     };
-    unpackAgain();
-    const result = pairs(3, unpackAgain, xzTar);
+    xzTar();
+    const result = pairs(5, unpackAgain, xzTar);
     show("fetch (package in the cache) over xz -dc -T0 | tar x", result.ratio, 1.1);
+    console.log(`  fetch ${result.a.toFixed(2)} s, xz | tar ${result.b.toFixed(2)} s`);
     rmSync(own, { recursive: true, force: true });
     rmSync(plain, { recursive: true, force: true });
   },

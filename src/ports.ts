@@ -66,6 +66,8 @@ export interface RunOptions {
   /** Bytes for standard input; default: empty. */
   readonly input?: string | Uint8Array;
   readonly timeoutMs?: number;
+  /** Ends the programs when it fires, as an interrupt would; the results tell of it. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RunResult {
@@ -99,7 +101,7 @@ export interface FanResult {
 export interface Processes {
   /** Never rejects for a program's own failure; rejects with Interrupted once the user has interrupted. */
   run(command: Command, options?: RunOptions): Promise<RunResult>;
-  /** A shell-free pipeline: stdout of each feeds stdin of the next. Results in order. */
+  /** A shell-free pipeline: stdout of each feeds stdin of the next, past this process. Results in order. */
   pipe(commands: readonly Command[], options?: RunOptions): Promise<readonly RunResult[]>;
   /**
    * `sources` as a pipeline; what comes out passes `gate` and then goes into each of `sinks`. A chunk is

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { constants, createReadStream, type Stats } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileInfo, Files } from "../ports.ts";
@@ -38,6 +38,12 @@ async function syncDirectory(path: string): Promise<void> {
   await handle.close();
 }
 
+/** A failed write(2) does not say which file it was. */
+function named(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || "path" in error) return error;
+  return Object.assign(error, { path });
+}
+
 /** Fills a temporary file beside `path` and renames it there; on failure it is gone again. */
 async function replace(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = beside(path);
@@ -46,7 +52,7 @@ async function replace(path: string, fill: (temporary: string) => Promise<void>)
     await fs.rename(temporary, path);
   } catch (error) {
     await fs.rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
+    throw named(error, path);
   }
   await syncDirectory(dirname(path));
 }
@@ -112,11 +118,20 @@ async function list(path: string): Promise<readonly string[]> {
   }
 }
 
+/** Into one buffer again and again: a new one for each read costs more than the hash. */
 async function sha256(path: string): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }))
-    hash.update(chunk as Buffer);
-  return hash.digest("hex");
+  const buffer = Buffer.allocUnsafe(512 * 1024);
+  const file = await fs.open(path);
+  try {
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 async function copy(from: string, to: string): Promise<void> {

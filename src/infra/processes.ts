@@ -1,5 +1,5 @@
 import { execa, type ResultPromise } from "execa";
-import { accessSync, constants, createWriteStream, statSync, type WriteStream } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Interrupted } from "../core/errors.ts";
 import type {
@@ -11,6 +11,8 @@ import type {
   RunResult,
   Session,
 } from "../ports.ts";
+import { closePipes, kernelPipes } from "./kernel-pipes.ts";
+import { type LogFile, openLog } from "./log-file.ts";
 import { fanOut } from "./streams.ts";
 
 type Child = ResultPromise<{ buffer: false; reject: false; encoding: "buffer" }>;
@@ -45,7 +47,7 @@ function collect(
   stream: NodeJS.ReadableStream | null,
   name: "stdout" | "stderr",
   options: RunOptions,
-  log: WriteStream | undefined,
+  log: LogFile | undefined,
 ): { text(): string } {
   const chunks: Buffer[] = [];
   const splitter = new LineSplitter((line) => options.onLine?.(line, name));
@@ -107,33 +109,31 @@ export class NodeProcesses implements Processes {
     options: RunOptions = {},
   ): Promise<readonly RunResult[]> {
     this.#refuseAfterInterrupt();
-    const log =
-      options.logFile === undefined
-        ? undefined
-        : createWriteStream(options.logFile, { flags: "a" });
-    const jobs = this.#launch(commands, options, log);
-    const timer = this.#deadline(
-      jobs.map((job) => job.child),
-      options.timeoutMs,
-    );
+    const log = options.logFile === undefined ? undefined : openLog(options.logFile);
+    const jobs = await this.#launch(commands, options, log);
+    const children = jobs.map((job) => job.child);
+    const timer = this.#deadline(children, options.timeoutMs);
+    const stop = () => void children.map((child) => this.#stop(child));
+    options.signal?.addEventListener("abort", stop, { once: true });
+    if (options.signal?.aborted) stop();
+    log?.onTrouble(stop);
     const results = await Promise.all(jobs.map((job) => job.done));
+    options.signal?.removeEventListener("abort", stop);
     clearTimeout(timer.handle);
-    if (log) await new Promise<void>((resolve) => log.end(resolve));
     if (this.#interrupted) throw new Interrupted();
+    await log?.end();
     return results.map((result) => ({ ...result, timedOut: timer.fired }));
   }
 
   start(command: Command, options: RunOptions = {}): Session {
     this.#refuseAfterInterrupt();
-    const log =
-      options.logFile === undefined
-        ? undefined
-        : createWriteStream(options.logFile, { flags: "a" });
+    const log = options.logFile === undefined ? undefined : openLog(options.logFile);
     const child = this.#spawn(command, options, "pipe");
     const timer = this.#deadline([child], options.timeoutMs);
     const done = this.#finish(child, options, log).then((result) => {
       clearTimeout(timer.handle);
-      log?.end();
+      // What a guest said is in the result as well.
+      void log?.end().catch(() => undefined);
       return { ...result, timedOut: timer.fired };
     });
     return {
@@ -190,23 +190,28 @@ export class NodeProcesses implements Processes {
     if (this.#interrupted) throw new Interrupted();
   }
 
-  #launch(commands: readonly Command[], options: RunOptions, log: WriteStream | undefined) {
-    const jobs: { child: Child; done: Promise<RunResult> }[] = [];
-    for (const [index, command] of commands.entries()) {
-      const last = index === commands.length - 1;
-      const child = this.#spawn(
-        command,
-        index === 0 ? options : {},
-        index === 0 ? "ignore" : "pipe",
-      );
-      const before = jobs.at(-1)?.child;
-      if (before) connect(before, child);
-      jobs.push({ child, done: this.#finish(child, options, log, last) });
+  async #launch(commands: readonly Command[], options: RunOptions, log: LogFile | undefined) {
+    const pipes = await kernelPipes(commands.length - 1);
+    try {
+      this.#refuseAfterInterrupt();
+      return commands.map((command, index) => {
+        const last = index === commands.length - 1;
+        const stdin = pipes[index - 1]?.read ?? "ignore";
+        const first = index === 0 ? options : {};
+        const child = this.#spawn(command, first, stdin, pipes[index]?.write);
+        return { child, done: this.#finish(child, options, log, last) };
+      });
+    } finally {
+      closePipes(pipes);
     }
-    return jobs;
   }
 
-  #spawn(command: Command, options: RunOptions, stdin: "pipe" | "ignore"): Child {
+  #spawn(
+    command: Command,
+    options: RunOptions,
+    stdin: "pipe" | "ignore" | number,
+    stdout: "pipe" | number = "pipe",
+  ): Child {
     const [program, ...args] = [...this.#tied, command.program, ...command.args] as [
       string,
       ...string[],
@@ -214,8 +219,9 @@ export class NodeProcesses implements Processes {
     const child = execa(program, args, {
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
       env: { ...command.env },
-      stdin: options.input === undefined ? stdin : "pipe",
-      stdout: "pipe",
+      // Any descriptor is handed to the child as it is; execa's types only name the standard ones.
+      stdin: options.input === undefined ? (stdin as 0) : "pipe",
+      stdout: stdout as 1,
       stderr: "pipe",
       buffer: false,
       reject: false,
@@ -235,7 +241,7 @@ export class NodeProcesses implements Processes {
   async #finish(
     child: Child,
     options: RunOptions,
-    log: WriteStream | undefined,
+    log: LogFile | undefined,
     last = true,
   ): Promise<RunResult> {
     const started = performance.now();
@@ -272,19 +278,6 @@ export class NodeProcesses implements Processes {
     await child;
     clearTimeout(kill);
   }
-}
-
-/** A reader that closes early ends its writer, as SIGPIPE does in a shell's pipeline. */
-function connect(writer: Child, reader: Child): void {
-  if (!writer.stdout || !reader.stdin) return;
-  writer.stdout.pipe(reader.stdin);
-  reader.stdin.on("error", () => undefined);
-  reader.stdin.on("close", () => {
-    // A writer that has said everything may still be on its way out: that is no broken pipe.
-    if (!writer.stdout || writer.stdout.readableEnded) return;
-    writer.stdout.destroy();
-    signalGroup(writer.pid, "SIGPIPE");
-  });
 }
 
 /** Absolute path of a program, as execvp(3) looks for it. */

@@ -6,6 +6,7 @@ import { findPin } from "./pins.ts";
 import { describeVerdict, gpgvCommand, verdictOf } from "./signature.ts";
 import type { NewTree } from "./store.ts";
 import type { Origin, Trust } from "./types.ts";
+import { unpackVerified } from "./unpack-verified.ts";
 import { type TarStream, tarIn, unpack } from "./unpack.ts";
 
 /** A tarball on this disk, and what is known about it. */
@@ -90,6 +91,8 @@ async function verifiedTree(tarball: Tarball, sha256: Promise<string>, work: str
   const stream = await tarIn(tarball.file, tarball.shown, ports);
   const first = tarball.signature === undefined || tarball.expected !== undefined;
   const byHash = first ? await trustByHash(tarball, await sha256, ports) : undefined;
+  if (byHash?.how === "sha256")
+    return { tree: await unpackVerified(stream, work, ports), trust: byHash };
   if (byHash) return { tree: (await unpack(stream, work, ports)).tree, trust: byHash };
   if (tarball.signature) return unpackSigned(tarball, tarball.signature, stream, work, ports);
   const trust = trustWithout(

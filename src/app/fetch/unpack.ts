@@ -14,7 +14,7 @@ export interface TarStream {
 }
 
 /** The user's defaults must not change what is unpacked. */
-const env = {
+export const env = {
   LC_ALL: "C",
   TAR_OPTIONS: undefined,
   POSIXLY_CORRECT: undefined,
@@ -103,6 +103,16 @@ class ProgressGate implements Gate {
 /** Ended by us because another one failed; that one has the reason. */
 const endedByUs: ReadonlySet<number> = new Set([128 + 13, 128 + 15, 128 + 9]);
 
+/** The one of a pipeline's programs whose failure is the reason for the others'. */
+export function causeOf(results: readonly RunResult[]): RunResult | undefined {
+  const failed = results.filter(({ code }) => code !== 0);
+  return (
+    failed.find(({ stderr }) => isDiskFull(stderr)) ??
+    failed.find(({ code }) => !endedByUs.has(code)) ??
+    failed[0]
+  );
+}
+
 const lastWords = (result: RunResult): string =>
   result.stderr.trim().split("\n").slice(-3).join("; ");
 
@@ -122,7 +132,12 @@ export function diskFull(directory: string, bytes: number): Error {
 const isDiskFull = (text: string): boolean =>
   /No space left on device|Disk quota exceeded/.test(text);
 
-function unpackTrouble(stream: TarStream, into: string, failed: RunResult, seen: number): Error {
+export function unpackTrouble(
+  stream: TarStream,
+  into: string,
+  failed: RunResult,
+  seen: number,
+): Error {
   const said = lastWords(failed);
   if (isDiskFull(failed.stderr))
     return diskFull(dirname(dirname(into)), Math.max(seen * 1.15, stream.size * growth));
@@ -133,13 +148,27 @@ function unpackTrouble(stream: TarStream, into: string, failed: RunResult, seen:
   });
 }
 
-const refused = (stream: TarStream, error: ArchiveRefused): Error =>
+export const refused = (stream: TarStream, error: ArchiveRefused): Error =>
   badInput("fetch.archive", {
     what: `${stream.shown} is refused: ${JSON.stringify(error.entry)}: ${error.reason}`,
     where: stream.shown,
     next: "nothing was kept of it; take the kernel from another source",
     data: { entry: error.entry, reason: error.reason },
   });
+
+/** tar without -P: it refuses names that lead out, and makes links that do only at its end. */
+export const extractInto = (into: string, more: readonly string[] = []): Command => ({
+  program: "tar",
+  args: [
+    "--extract",
+    "--file=-",
+    `--directory=${into}`,
+    "--no-same-owner",
+    "--no-same-permissions",
+    ...more,
+  ],
+  env,
+});
 
 /**
  * Unpacks into `work`/unpack. Each entry is judged before tar gets to see it;
@@ -155,17 +184,7 @@ export async function unpack(
   const into = join(work, "unpack");
   await ports.files.mkdir(into, 0o700);
   const gate = new ProgressGate(ports, stream.shown);
-  const tarArgs = [
-    "--extract",
-    "--file=-",
-    `--directory=${into}`,
-    "--no-same-owner",
-    "--no-same-permissions",
-  ];
-  const sinks: Command[] = [
-    { program: "tar", args: tarArgs, env },
-    ...(alsoRead ? [alsoRead] : []),
-  ];
+  const sinks: Command[] = [extractInto(into), ...(alsoRead ? [alsoRead] : [])];
   const results = await ports.processes
     .fan(stream.commands, gate, sinks)
     .catch((error: unknown) => {
@@ -173,8 +192,7 @@ export async function unpack(
     });
   const [tar, reader] = results.sinks;
   // gpgv's exit code is its verdict, which the caller reads.
-  const failed = [...results.sources, tar as RunResult].filter(({ code }) => code !== 0);
-  const cause = failed.find(({ code }) => !endedByUs.has(code)) ?? failed[0];
+  const cause = causeOf([...results.sources, tar as RunResult]);
   if (cause) throw unpackTrouble(stream, into, cause, gate.judge.bytes);
   return { tree: join(into, gate.judge.names.top as string), reader };
 }
