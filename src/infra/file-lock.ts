@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
+import { link, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Lock } from "../ports.ts";
+import { makeDirectory } from "./directories.ts";
 
 /**
  * A lock file names its holder: process id, the time that process started (ids are
@@ -106,7 +107,7 @@ export async function takeLock(path: string): Promise<Lock> {
 }
 
 async function tryLock(path: string): Promise<Lock> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   const me = await thisProcess();
   const text = JSON.stringify({ ...me, token: randomUUID() } satisfies Holder);
   const draft = `${path}.${randomUUID()}`;

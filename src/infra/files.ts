@@ -3,6 +3,7 @@ import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileInfo, Files } from "../ports.ts";
+import { makeDirectory } from "./directories.ts";
 import { takeLock } from "./file-lock.ts";
 import { appendChunks } from "./streams.ts";
 
@@ -58,7 +59,7 @@ async function replace(path: string, fill: (temporary: string) => Promise<void>)
 }
 
 async function write(path: string, data: string | Uint8Array, mode?: number): Promise<void> {
-  await fs.mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   const old = mode === undefined ? await lstat(path) : undefined;
   const wanted = mode ?? (old?.isFile() ? old.mode & 0o7777 : undefined);
   await replace(path, async (temporary) => {
@@ -135,7 +136,7 @@ async function sha256(path: string): Promise<string> {
 }
 
 async function copy(from: string, to: string): Promise<void> {
-  await fs.mkdir(dirname(to), { recursive: true });
+  await makeDirectory(dirname(to));
   await replace(to, (temporary) =>
     fs.copyFile(from, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE),
   );
@@ -148,9 +149,7 @@ export const createFiles = (): Files => ({
   readSlice,
   write,
   append: appendChunks,
-  mkdir: async (path, mode) => {
-    await fs.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
-  },
+  mkdir: makeDirectory,
   remove: (path) => fs.rm(path, { recursive: true, force: true }),
   rename: (from, to) => fs.rename(from, to),
   copy,
@@ -160,7 +159,7 @@ export const createFiles = (): Files => ({
   readlink: (path) => fs.readlink(path),
   symlink: (target, path) => fs.symlink(target, path),
   makePrivateDirectory: async (prefix) => {
-    await fs.mkdir(dirname(prefix), { recursive: true });
+    await makeDirectory(dirname(prefix));
     return fs.mkdtemp(prefix);
   },
   sha256,

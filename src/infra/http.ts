@@ -12,7 +12,11 @@ const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  * One request. The body is asked for, and handed on, as it is stored
  * (`identity`, RFC 9110 section 12.5.3): ranges and hashes are of those bytes.
  */
-function request(url: URL, options: HttpOptions): Promise<IncomingMessage> {
+function request(
+  url: URL,
+  options: HttpOptions,
+  stopped: AbortSignal | undefined,
+): Promise<IncomingMessage> {
   const headers = {
     "accept-encoding": "identity",
     "user-agent": "tarpit-kit",
@@ -22,7 +26,11 @@ function request(url: URL, options: HttpOptions): Promise<IncomingMessage> {
   const stallMs = options.stallMs ?? defaultStallMs;
   return new Promise((resolve, reject) => {
     const get = url.protocol === "https:" ? httpsGet : httpGet;
-    const asked = get(url, { headers, agent: false }, resolve);
+    const asked = get(
+      url,
+      { headers, agent: false, ...(stopped ? { signal: stopped } : {}) },
+      resolve,
+    );
     asked.setTimeout(stallMs, () => {
       asked.destroy(new Error(`nothing came from ${url.host} for ${stallMs / 1000} s`));
     });
@@ -51,10 +59,14 @@ function headersOf(answer: IncomingMessage): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
-async function get(address: string, options: HttpOptions = {}): Promise<HttpResponse> {
+async function get(
+  address: string,
+  options: HttpOptions,
+  stopped: AbortSignal | undefined,
+): Promise<HttpResponse> {
   let url = new URL(address);
   for (let hops = 0; hops <= maxRedirects; hops++) {
-    const answer = await request(url, options);
+    const answer = await request(url, options, stopped);
     let next: URL | undefined;
     try {
       next = nextAddress(answer, url);
@@ -76,5 +88,7 @@ async function get(address: string, options: HttpOptions = {}): Promise<HttpResp
   throw new Error(`${new URL(address).host} redirects more than ${maxRedirects} times`);
 }
 
-/** Node's own http client; nothing is cached here. */
-export const createHttp = (): Http => ({ get });
+/** Node's own http client; nothing is cached here. An interrupt (`stopped`) ends every request. */
+export const createHttp = (stopped?: AbortSignal): Http => ({
+  get: (url, options = {}) => get(url, options, stopped),
+});

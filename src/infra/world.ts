@@ -6,6 +6,7 @@ import { createFiles } from "./files.ts";
 import { cacheDirectory, thisHost } from "./host.ts";
 import { createHttp } from "./http.ts";
 import { NodeProcesses } from "./processes.ts";
+import { toldProcesses } from "./told-processes.ts";
 
 /** dist/infra/world.js and src/infra/world.ts are both two levels below the package. */
 const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -18,16 +19,21 @@ export interface RealWorld {
 
 export function realWorld(log: Log): RealWorld {
   const processes = new NodeProcesses();
+  const stop = new AbortController();
   const host = thisHost();
   const ports: Ports = {
     files: createFiles(),
-    processes,
-    http: createHttp(),
-    clock: systemClock,
+    processes: toldProcesses(processes, log),
+    http: createHttp(stop.signal),
+    clock: systemClock(stop.signal),
     log,
     host,
     packageRoot,
-    cacheDir: cacheDirectory(host.env),
+    cacheDir: cacheDirectory(host),
   };
-  return { ports, interrupt: () => processes.interrupt(), busyMs: () => processes.busyMs() };
+  const interrupt = (): Promise<void> => {
+    stop.abort();
+    return processes.interrupt();
+  };
+  return { ports, interrupt, busyMs: () => processes.busyMs() };
 }
