@@ -29,11 +29,11 @@ export async function makeProgram(run: Run): Promise<Command> {
     .version(packageVersion(), "--version", "print the version")
     .helpOption("-h, --help", "show help")
     .addOption(new Option("--json", "one JSON object on stdout").default(false))
-    .addOption(new Option("--quiet", "only errors on stderr").default(false))
+    .addOption(new Option("--quiet", "only warnings and errors on stderr").default(false))
     .addOption(new Option("--verbose", "every step and command on stderr").default(false))
     .addOption(new Option("--no-color", "no colour (NO_COLOR works too)"))
     .configureHelp({ showGlobalOptions: true, optionDescription: describeOption })
-    .showHelpAfterError("(--help shows what can be given)")
+    .showHelpAfterError("  next:  --help shows what can be given")
     .exitOverride();
   for (const define of commands) define(program, run);
   return program;

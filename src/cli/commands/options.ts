@@ -9,8 +9,8 @@ export const collect = (value: string, before: readonly string[]): readonly stri
 
 export function wholeNumber(least: number) {
   return (text: string): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least) {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least)) {
       throw new InvalidArgumentError(`give a whole number, at least ${least}.`);
     }
     return value;

@@ -12,7 +12,7 @@ export function describeBuild(result: BuildResult, style: Style): string {
     .map(([name, seconds]) => `${name} ${clockTime(seconds)}`);
   const lines = [
     `${style.green("built")} ${result.release} for ${result.arch}: ${result.compiled} files compiled, ${result.checked} checks passed`,
-    `  ${style.dim(stages.join(", "))}`,
+    ...(stages.length > 0 ? [`  ${style.dim(stages.join(", "))}`] : []),
     ...warnings(result, style),
   ];
   return `${lines.join("\n")}\n`;

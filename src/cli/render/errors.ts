@@ -36,9 +36,11 @@ const system: Readonly<Record<string, readonly [what: string, next: string]>> = 
 
 /** What the operating system refused, as an error a person can act on; undefined for a bug of ours. */
 export function systemTrouble(thrown: unknown): TarpitError | undefined {
-  const { code, path, syscall } = thrown as { code?: string; path?: string; syscall?: string };
+  const { code, path, dest, syscall } = thrown as Readonly<Record<string, string | undefined>>;
   const words = system[code ?? ""];
   if (!words) return undefined;
-  const where = [path, syscall && `(${syscall}: ${code})`].filter(Boolean).join(" ");
+  const where = [[path, dest].filter(Boolean).join(" -> "), syscall && `(${syscall}: ${code})`]
+    .filter(Boolean)
+    .join(" ");
   return environment(`system.${code}`, { what: words[0], where, next: words[1] });
 }
