@@ -1,9 +1,8 @@
-import { join } from "node:path";
-import type { Diagnostic } from "../core/build-log.ts";
+import type { Diagnostic, LogSummary } from "../core/build-log.ts";
 import type { Ports } from "../ports.ts";
 import { assembleArtifacts, type Artifacts } from "./build/artifacts.ts";
 import { buildKey, findFinished, rememberFinished } from "./build/key.ts";
-import { compileKernel } from "./build/kernel.ts";
+import { compileKernel, inBuildDir } from "./build/kernel.ts";
 import { compileModule } from "./build/module.ts";
 import { openOutput } from "./build/output.ts";
 import { makePlan, type BuildPlan } from "./build/plan.ts";
@@ -54,27 +53,25 @@ export async function build(request: BuildRequest, ports: Ports): Promise<BuildR
     const key = await buildKey(plan, ports);
     const finished = await findFinished(output.dir, key, ports);
     if (finished) return unchanged(finished, plan);
-    const made = await compile(plan, timer, ports);
-    const artifacts = await assembleArtifacts(plan, made, output.dir, key, timer, ports);
-    await rememberFinished(output.dir, key, artifacts, ports);
-    return result(plan, artifacts, made.log, timer);
+    const tree = plan.against
+      ? undefined
+      : await timer.stage("patch", () => preparedTree(plan, ports), plan.series.name);
+    return await inBuildDir(plan, tree, ports, async (at) => {
+      const compile = plan.scope === "kernel" ? compileKernel : compileModule;
+      const made = await compile(plan, at, timer, ports);
+      const artifacts = await assembleArtifacts(plan, made, output.dir, key, timer, ports);
+      await rememberFinished(output.dir, key, artifacts, ports);
+      return result(plan, artifacts, made.log, timer);
+    });
   } finally {
     await output.release();
   }
 }
 
-async function compile(plan: BuildPlan, timer: StageTimer, ports: Ports) {
-  if (plan.against !== undefined) return compileModule(plan, undefined, timer, ports);
-  const tree = await timer.stage("patch", () => preparedTree(plan, ports), plan.series.name);
-  return plan.scope === "kernel"
-    ? compileKernel(plan, tree, timer, ports)
-    : compileModule(plan, tree, timer, ports);
-}
-
 function result(
   plan: BuildPlan,
   artifacts: Artifacts,
-  log: Made["log"],
+  log: LogSummary,
   timer: StageTimer,
 ): BuildResult {
   return {
@@ -89,10 +86,8 @@ function result(
   };
 }
 
-type Made = Awaited<ReturnType<typeof compile>>;
-
 const unchanged = (finished: { dir: string; release: string }, plan: BuildPlan): BuildResult => ({
-  dir: join(finished.dir),
+  dir: finished.dir,
   release: finished.release,
   arch: plan.arch.name,
   unchanged: true,

@@ -10,9 +10,15 @@ import {
   type Request,
   type Settings,
 } from "../core/kconfig/dotconfig.ts";
-import { cleanMakeEnvironment, makeArguments, type MakeSetup } from "../core/make.ts";
+import {
+  cleanMakeEnvironment,
+  makeArguments,
+  type MakeSetup,
+  refuseOddDirectory,
+  refuseOddTools,
+} from "../core/make.ts";
 import type { Ports, RunResult } from "../ports.ts";
-import { baseText, isTarget, targetName } from "./config/base.ts";
+import { baseText, isTarget } from "./config/base.ts";
 import { whyDropped } from "./config/explain.ts";
 import { gatherRequests, softened } from "./config/requests.ts";
 import { loadArch, loadProfile, type Profile } from "./data.ts";
@@ -58,7 +64,13 @@ export async function configTree(
 ): Promise<ConfigResult> {
   const arch = await loadArch(request.arch, ports);
   const path = resolve(ports.host.cwd, tree);
+  refuseOddTools(request);
   await requireKernelTree(path, ports);
+  refuseOddDirectory(
+    path,
+    "the tree",
+    "move the tree, or use `tarpit-kit build --tree`, which works on a copy",
+  );
   await requireTools(["config"], arch, [], ports, request);
   const plan = await planConfig(request, arch, ports);
   const setup: MakeSetup = {
@@ -111,7 +123,7 @@ export async function makeConfig(
     extra: Readonly<Record<string, string>> = {},
   ): Promise<RunResult> =>
     runKconfig(target, { KCONFIG_CONFIG: path, ...extra }, setup, ports, logFile);
-  const wanted = await applyBase(plan, path, kconfig, setup, ports);
+  const wanted = await applyBase(plan, path, kconfig, setup.arch, ports);
   const settings = parseDotconfig(await ports.files.readText(path));
   const { dropped, raised } = assertSettings(wanted.values(), settings);
   if (dropped.length > 0) throw await whyDropped(dropped, settings, setup, ports);
@@ -132,7 +144,7 @@ async function applyBase(
   plan: ConfigPlan,
   path: string,
   kconfig: Kconfig,
-  setup: MakeSetup,
+  arch: Arch,
   ports: Ports,
 ) {
   if (plan.base === "allnoconfig") {
@@ -142,13 +154,12 @@ async function applyBase(
     await kconfig("allnoconfig", { KCONFIG_ALLCONFIG: fragment });
     return wanted;
   }
-  if (isTarget(plan.base)) await kconfig(targetName(plan.base));
-  else await ports.files.write(path, await baseText(plan.base, ports), 0o644);
+  if (isTarget(plan.base)) await kconfig(plan.base);
+  else await ports.files.write(path, await baseText(plan.base, arch, ports), 0o644);
   const before = await ports.files.readText(path);
   const wanted = lastWins(await softened(plan.requests, parseDotconfig(before), ports));
   await ports.files.write(path, mergeInto(before, wanted), 0o644);
   await kconfig("olddefconfig");
-  void setup;
   return wanted;
 }
 

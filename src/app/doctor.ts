@@ -143,12 +143,15 @@ function toolsMissing(code: string, missing: readonly Requirement[], arch: Arch 
   const packaged = packagesOf(missing);
   const doctorCommand = `tarpit-kit doctor${arch ? ` --arch ${arch.name}` : ""} --install`;
   const unpackaged = missing.find((requirement) => requirement.package === undefined);
+  // The doctor does not know what the command line of another command named.
+  const named = missing.some((requirement) => requirement.for.includes("launcher"));
+  const command = named ? installCommand(packaged) : doctorCommand;
   return environment(code, {
     what: `${names.join(", ")} ${names.length === 1 ? "is" : "are"} missing on this machine`,
     where: "PATH",
     next: unpackaged
       ? `install ${unpackaged.id} yourself, or leave the option that names it out`
-      : doctorCommand,
+      : command,
     evidence: missing.map((requirement) => `${requirement.id}: ${requirement.why}`),
     data: { missing: missing.map(describe), packages: packaged },
   });

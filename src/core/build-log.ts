@@ -19,6 +19,10 @@ export interface LogSummary {
   readonly omitted: number;
   /** `make: *** …` lines: which targets were given up. */
   readonly givenUp: readonly string[];
+  /** What was said last before make first gave up, and is in no form that is known here. */
+  readonly lastWords: readonly string[];
+  /** A program had no room to write: where the disk is full, nothing else is wrong. */
+  readonly diskFull: boolean;
 }
 
 /** Kbuild's short form (scripts/Kbuild.include, `quiet_cmd_*`): two spaces, command, file. */
@@ -29,6 +33,12 @@ const modpost = /^(ERROR|WARNING): modpost: (.*)$/;
 const kbuild = /^(?:scripts\/\S+|error|Error|ERROR): .*$/;
 const gaveUp = /^make(?:\[\d+\])?: \*\*\* (.*)$/;
 const continues = /^(?: {2,}|\s*\d* \||In file included|\s+from )|: note: /;
+
+/** strerror(3) of ENOSPC and EDQUOT; dash's echo calls every failed write an I/O error. */
+const noRoom = /No space left on device|Disk quota exceeded|echo: I\/O error/;
+/** Lines that say nothing of a failure: kbuild's other short forms, make's directories. */
+const quiet = /^(?: {2}[A-Z]|make(?:\[\d+\])?: (?:Entering|Leaving) directory|#)/;
+const fewWords = 8;
 
 /** Most diagnostics that are kept; a tree with thousands of warnings must not fill the memory. */
 const limit = 500;
@@ -41,6 +51,8 @@ export class BuildLogReader {
   #item = "";
   readonly #diagnostics: Diagnostic[] = [];
   readonly #givenUp: string[] = [];
+  #lastWords: string[] = [];
+  #diskFull = false;
 
   /** Files compiled so far, and the one begun last. */
   get progress(): { readonly compiled: number; readonly item: string } {
@@ -49,6 +61,7 @@ export class BuildLogReader {
 
   line(raw: string): void {
     const text = readable(raw.replace(/\r$/, ""));
+    if (noRoom.test(text)) this.#diskFull = true;
     const compiling = step.exec(text);
     if (compiling) {
       this.#compiled += 1;
@@ -66,7 +79,10 @@ export class BuildLogReader {
     if (diagnostic) this.#add(diagnostic);
     else if (this.#current && continues.test(text) && this.#current.context.length < 12) {
       this.#current.context.push(text);
-    } else this.#current = undefined;
+    } else {
+      this.#current = undefined;
+      this.#remember(text);
+    }
   }
 
   summary(): LogSummary {
@@ -75,7 +91,14 @@ export class BuildLogReader {
       diagnostics: this.#diagnostics,
       omitted: this.#omitted,
       givenUp: this.#givenUp,
+      lastWords: this.#lastWords,
+      diskFull: this.#diskFull,
     };
+  }
+
+  #remember(text: string): void {
+    if (this.#givenUp.length > 0 || text === "" || quiet.test(text)) return;
+    this.#lastWords = [...this.#lastWords, text].slice(-fewWords);
   }
 
   #add(found: Diagnostic): void {
@@ -145,7 +168,7 @@ export function failureLines(summary: LogSummary, most = 30): readonly string[] 
     .slice(0, 10)
     .flatMap((error) => [showDiagnostic(error), ...error.context.slice(0, 4)]);
   const shown = lines.slice(0, most);
-  return shown.length > 0 ? shown : summary.givenUp.slice(0, 5);
+  return shown.length > 0 ? shown : [...summary.lastWords, ...summary.givenUp.slice(0, 5)];
 }
 
 export function showDiagnostic(d: Diagnostic): string {

@@ -1,4 +1,5 @@
 import type { Arch } from "./arch.ts";
+import { badInput } from "./errors.ts";
 
 /** Everything that decides how make is called on a kernel tree, for every target alike. */
 export interface MakeSetup {
@@ -52,14 +53,78 @@ function prefixMap(setup: MakeSetup): readonly string[] {
   return [`KCFLAGS=-ffile-prefix-map=${setup.buildDir}=. -ffile-prefix-map=${setup.tree}=src`];
 }
 
+/** One word that means nothing more to make or to a shell, and is no option. */
+const plainWord = /^[\p{L}\p{N}_./][\p{L}\p{N}_./+@~,-]*$/u;
+
+/**
+ * Tools that the user names become make variables, and make expands those ($(shell …)) and hands them
+ * to a shell: one plain word each, or nothing.
+ */
+export function refuseOddTools(
+  choice: Readonly<Partial<Record<"cc" | "crossCompile" | "launcher", string>>>,
+): void {
+  const options = { cc: "--cc", crossCompile: "--cross-compile", launcher: "--launcher" } as const;
+  for (const [key, option] of Object.entries(options)) {
+    const value = choice[key as keyof typeof options];
+    if (value === undefined || plainWord.test(value)) continue;
+    throw badInput("make.tool", {
+      what: `${JSON.stringify(value)} is not one plain word`,
+      where: option,
+      next: "give a program's name or path without spaces or special characters; ccache goes into --launcher",
+    });
+  }
+}
+
+/** kbuild takes no spaces or colons in its directories (the kernel's top Makefile), and make and gcc not more. */
+export function refuseOddDirectory(path: string, whose: string, next: string): void {
+  if (plainWord.test(path)) return;
+  throw badInput("make.directory", {
+    what: `kbuild cannot work in a directory with a space or special characters in its name`,
+    where: `${path} (${whose})`,
+    next,
+  });
+}
+
 /** Variables of the caller's environment that would change what make builds: taken out of it. */
 export const cleanMakeEnvironment: Readonly<Record<string, string | undefined>> = {
   ARCH: undefined,
+  SUBARCH: undefined,
   CROSS_COMPILE: undefined,
+  LLVM: undefined,
+  LLVM_IAS: undefined,
   CC: undefined,
   LD: undefined,
+  AR: undefined,
+  NM: undefined,
+  OBJCOPY: undefined,
+  OBJDUMP: undefined,
+  READELF: undefined,
+  STRIP: undefined,
+  HOSTCC: undefined,
+  HOSTCXX: undefined,
+  HOSTLD: undefined,
+  HOSTCFLAGS: undefined,
+  HOSTLDFLAGS: undefined,
   CFLAGS: undefined,
+  CPPFLAGS: undefined,
+  LDFLAGS: undefined,
   KCFLAGS: undefined,
+  KCPPFLAGS: undefined,
+  KAFLAGS: undefined,
+  CFLAGS_KERNEL: undefined,
+  CFLAGS_MODULE: undefined,
+  AFLAGS_KERNEL: undefined,
+  AFLAGS_MODULE: undefined,
+  LDFLAGS_MODULE: undefined,
+  LDFLAGS_vmlinux: undefined,
+  C: undefined,
+  M: undefined,
+  KBUILD_EXTMOD: undefined,
+  KBUILD_EXTRA_SYMBOLS: undefined,
+  KBUILD_DEFCONFIG: undefined,
+  KBUILD_VERBOSE: undefined,
+  MAKEFILES: undefined,
+  GNUMAKEFLAGS: undefined,
   KBUILD_OUTPUT: undefined,
   KCONFIG_CONFIG: undefined,
   KCONFIG_ALLCONFIG: undefined,

@@ -132,10 +132,21 @@ const emulator = (arch: Arch): readonly Requirement[] =>
       ]
     : [];
 
+/** Launchers that Debian packages under their own name; another one is the user's to install. */
+const launchers: readonly string[] = ["ccache", "distcc", "icecc", "sccache"];
+
 const launcher = ({ launcher: program }: ToolChoice): readonly Requirement[] =>
   program === undefined
     ? []
-    : [{ id: program, why: "--launcher", for: ["launcher"], probe: { program }, package: program }];
+    : [
+        {
+          id: program,
+          why: "--launcher",
+          for: ["launcher"],
+          probe: { program },
+          ...packageOf(launchers.find((name) => name === program)),
+        },
+      ];
 
 const packageOf = (name: string | undefined): { readonly package?: string } =>
   name === undefined ? {} : { package: name };

@@ -5,6 +5,7 @@ import type { Command, Ports } from "../../ports.ts";
 import { buildExtensions } from "../extension.ts";
 import { packageArtifacts } from "../package.ts";
 import { verifyArtifacts } from "../verify-artifacts.ts";
+import { filesBelow, sumsName } from "../verify/sums.ts";
 import type { BuildKey } from "./key.ts";
 import type { Compiled } from "./kernel.ts";
 import { writeMetadata } from "./metadata.ts";
@@ -32,8 +33,27 @@ export async function assembleArtifacts(
   ports: Ports,
 ): Promise<Artifacts> {
   const stage = await ports.files.makePrivateDirectory(join(ownCorner(out), "stage-"));
-  const name = `${made.release}-${plan.arch.name}`;
-  const dir = join(stage, name);
+  try {
+    const name = `${made.release}-${plan.arch.name}`;
+    const dir = join(stage, name);
+    const files = await fill(dir, plan, made, key, timer, ports);
+    const checked = await timer.stage("verify", () => verified(dir, out, ports));
+    await putInPlace(dir, join(out, name), out, key, ports);
+    return { dir: join(out, name), release: made.release, files, checked };
+  } finally {
+    await ports.files.remove(stage);
+  }
+}
+
+/** Everything that an artifact directory holds; gives back the files' names. */
+async function fill(
+  dir: string,
+  plan: BuildPlan,
+  made: Compiled,
+  key: BuildKey,
+  timer: StageTimer,
+  ports: Ports,
+): Promise<readonly string[]> {
   await ports.files.mkdir(dir, 0o755);
   if (made.scope === "kernel")
     await timer.stage("artifacts", () => kernelFiles(plan, made, dir, ports));
@@ -53,11 +73,7 @@ export async function assembleArtifacts(
       ),
     );
   }
-  const files = await writeSums(dir, ports);
-  const checked = await timer.stage("verify", () => verified(dir, out, ports));
-  await putInPlace(dir, join(out, name), out, key, ports);
-  await ports.files.remove(stage);
-  return { dir: join(out, name), release: made.release, files, checked };
+  return writeSums(dir, ports);
 }
 
 async function kernelFiles(
@@ -76,7 +92,7 @@ async function kernelFiles(
   if (made.configResult?.settings.get("MODULES") === "y")
     await installModules(made, modules, ports);
   else await ports.files.mkdir(join(modules, "lib", "modules", made.release));
-  await archiveModules(modules, join(dir, "modules.tar.gz"), made.setup.epoch, ports);
+  await archiveModules(modules, made, join(dir, "modules.tar.gz"), ports);
 }
 
 async function installModules(made: Compiled, to: string, ports: Ports): Promise<void> {
@@ -104,18 +120,23 @@ async function installModules(made: Compiled, to: string, ports: Ports): Promise
     await ports.files.remove(join(to, "lib/modules", made.release, link));
 }
 
-/** Sorted, owned by root, one timestamp: the same modules give the same bytes (gzip -n, tar(1) "Reproducibility"). */
+/**
+ * Sorted, owned by root, plain modes, one timestamp: the same modules give the same bytes (gzip -n, tar(1)
+ * "Reproducibility"). It begins at the release's own directory: unpacked at / by root, an entry for lib
+ * would replace the link that /lib is on a merged-/usr system, and one for lib/modules would set its mode.
+ */
 async function archiveModules(
   from: string,
+  made: Compiled,
   to: string,
-  epoch: number,
   ports: Ports,
 ): Promise<void> {
   const result = await ports.processes.run({
     program: "tar",
     args: [
       ...["-C", from, "--sort=name", "--owner=0", "--group=0", "--numeric-owner"],
-      ...[`--mtime=@${epoch}`, "--format=gnu", "-I", "gzip -n -9", "-cf", to, "lib"],
+      ...["--mode=u=rwX,go=rX", `--mtime=@${made.setup.epoch}`, "--format=gnu"],
+      ...["-I", "gzip -n -9", "-cf", to, `lib/modules/${made.release}`],
     ],
   });
   if (result.code === 0) return;
@@ -129,22 +150,11 @@ async function archiveModules(
 
 /** SHA256SUMS over every file but itself, in the form sha256sum -c reads. */
 async function writeSums(dir: string, ports: Ports): Promise<string[]> {
-  const files = (await filesBelow(dir, "", ports)).filter((name) => name !== "SHA256SUMS");
+  const files = (await filesBelow(dir, ports)).filter((name) => name !== sumsName);
   const lines = [];
   for (const name of files) lines.push(`${await ports.files.sha256(join(dir, name))}  ${name}\n`);
-  await ports.files.write(join(dir, "SHA256SUMS"), lines.join(""), 0o644);
-  return [...files, "SHA256SUMS"];
-}
-
-async function filesBelow(dir: string, prefix: string, ports: Ports): Promise<string[]> {
-  const found: string[] = [];
-  for (const name of await ports.files.list(join(dir, prefix))) {
-    const path = join(prefix, name);
-    const info = await ports.files.stat(join(dir, path));
-    if (info?.kind === "directory") found.push(...(await filesBelow(dir, path, ports)));
-    else found.push(path);
-  }
-  return found;
+  await ports.files.write(join(dir, sumsName), lines.join(""), 0o644);
+  return [...files, sumsName];
 }
 
 /** A build whose artifacts do not pass is a failed build: what was there before stays, the new is kept aside. */

@@ -4,7 +4,7 @@ import { environment, failure, type TarpitError } from "../../core/errors.ts";
 /** The error of a failed make: what the compiler said first, where the whole log is, how to go on. */
 export function compileFailed(summary: LogSummary, logFile: string): TarpitError {
   const lines = failureLines(summary);
-  if (lines.some((line) => /No space left on device/.test(line))) {
+  if (summary.diskFull) {
     return environment("build.disk-full", {
       what: "the disk is full",
       where: logFile,

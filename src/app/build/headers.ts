@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Arch } from "../../core/arch.ts";
 import { badInput } from "../../core/errors.ts";
+import { refuseOddDirectory } from "../../core/make.ts";
 import { type KernelVersion, parseKernelRelease } from "../../core/kernel-version.ts";
 import type { Ports } from "../../ports.ts";
 
@@ -19,6 +20,7 @@ export interface Headers {
  */
 export async function headersOf(path: string, arch: Arch, ports: Ports): Promise<Headers> {
   const dir = resolve(ports.host.cwd, path);
+  refuseOddDirectory(dir, "--against", "give it under another path, for example a symbolic link");
   const read = (name: string) => ports.files.readText(join(dir, name)).catch(() => undefined);
   const release = (await read("include/config/kernel.release"))?.trim();
   const configText = (await read(".config")) ?? (await read("include/config/auto.conf"));

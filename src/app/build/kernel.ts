@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import { BuildLogReader, type LogSummary } from "../../core/build-log.ts";
+import { badInput } from "../../core/errors.ts";
+import { parseKernelRelease } from "../../core/kernel-version.ts";
 import { cleanMakeEnvironment, makeArguments, type MakeSetup } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { makeConfig, type ConfigResult } from "../config.ts";
 import { compileFailed } from "./failed.ts";
+import { waitForLock } from "./lock.ts";
 import { expectedObjects, rememberObjects } from "./objects.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { StageTimer } from "./stages.ts";
@@ -25,56 +28,64 @@ export interface Compiled {
   readonly module?: string;
 }
 
+/** Where a plan is compiled. */
+export interface BuildDir {
+  readonly dir: string;
+  readonly setup: MakeSetup;
+}
+
 /**
- * The build tree (O=) for this plan. It is in the cache and named by what goes into it, so a
- * run that was interrupted is taken up where it stopped, and equal kernels for two output
- * directories are compiled once.
+ * Runs `work` in the build tree (O=) for this plan, which no other run touches until `work` is done.
+ * It is in the cache and named by what goes into it, so a run that was interrupted is taken up where
+ * it stopped, and equal kernels for two output directories are compiled once.
  */
-export async function openBuildDir(plan: BuildPlan, tree: string, ports: Ports) {
-  const identity = JSON.stringify([
-    plan.arch,
-    plan.config,
-    plan.compiler,
-    plan.make.epoch,
-    plan.scope,
-  ]);
-  const dir = join(ports.cacheDir, "builds", `${plan.arch.name}-${shortHash(tree, identity)}`);
-  await ports.files.mkdir(dir);
-  const lock = await ports.files.lock(`${dir}.lock`);
-  return { dir, setup: { ...plan.make, tree, buildDir: dir }, release: () => lock.release() };
+export async function inBuildDir<T>(
+  plan: BuildPlan,
+  tree: string | undefined,
+  ports: Ports,
+  work: (at: BuildDir) => Promise<T>,
+): Promise<T> {
+  const { arch, config, compiler, make, scope, against, series } = plan;
+  const name = against
+    ? shortHash(against.dir, against.release, series.sha256)
+    : shortHash(tree ?? "", JSON.stringify([arch, config, compiler, make.epoch, scope]));
+  const dir = join(ports.cacheDir, "builds", `${arch.name}-${name}`);
+  const lock = await waitForLock(`${dir}.lock`, "compiling the same kernel", ports);
+  try {
+    await ports.files.mkdir(dir);
+    const place = tree === undefined ? { tree: against?.dir ?? "" } : { tree, buildDir: dir };
+    return await work({ dir, setup: { ...make, ...place } });
+  } finally {
+    await lock.release();
+  }
 }
 
 export async function compileKernel(
   plan: BuildPlan,
-  tree: string,
+  { dir, setup }: BuildDir,
   timer: StageTimer,
   ports: Ports,
 ): Promise<Compiled> {
-  const { dir, setup, release } = await openBuildDir(plan, tree, ports);
-  try {
-    const logFile = join(dir, "build.log");
-    await ports.files.write(logFile, "");
-    const config = await timer.stage(
-      "config",
-      () => configure(plan, setup, logFile, ports),
-      plan.config.base,
-    );
-    const all = makeCommand(setup, plan.arch.targets);
-    const log = await timer.stage("kernel", () => runMake(all, plan, logFile, ports));
-    return {
-      scope: "kernel",
-      release: await kernelRelease(setup, ports),
-      config: join(dir, ".config"),
-      configResult: config,
-      buildDir: dir,
-      setup,
-      log,
-      logFile,
-      commands: [all],
-    };
-  } finally {
-    await release();
-  }
+  const logFile = join(dir, "build.log");
+  await ports.files.write(logFile, "");
+  const config = await timer.stage(
+    "config",
+    () => configure(plan, setup, logFile, ports),
+    plan.config.base,
+  );
+  const all = makeCommand(setup, plan.arch.targets);
+  const log = await timer.stage("kernel", () => runMake(all, plan, logFile, ports));
+  return {
+    scope: "kernel",
+    release: await kernelRelease(setup, ports),
+    config: join(dir, ".config"),
+    configResult: config,
+    buildDir: dir,
+    setup,
+    log,
+    logFile,
+    commands: [all],
+  };
 }
 
 export const configure = (
@@ -121,7 +132,14 @@ export async function runMake(
   return summary;
 }
 
+/** What the kernel will call itself; it names directories here and below /lib/modules. */
 export async function kernelRelease(setup: MakeSetup, ports: Ports): Promise<string> {
   const path = join(setup.buildDir ?? setup.tree, "include/config/kernel.release");
-  return (await ports.files.readText(path)).trim();
+  const release = (await ports.files.readText(path)).trim();
+  if (parseKernelRelease(release)) return release;
+  throw badInput("build.release", {
+    what: `${JSON.stringify(release)} cannot be a kernel's release`,
+    where: "EXTRAVERSION in the tree's Makefile, or CONFIG_LOCALVERSION",
+    next: "use letters, digits and . _ + ~ - only: --set LOCALVERSION=-mine",
+  });
 }

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { parseFragment } from "../../core/kconfig/dotconfig.ts";
+import { basename, join } from "node:path";
 import type { Ports } from "../../ports.ts";
 import { baseText, isTarget } from "../config/base.ts";
 import { softened } from "../config/requests.ts";
@@ -47,14 +46,13 @@ const hash = (value: unknown): string =>
 
 async function baseIdentity(plan: BuildPlan, ports: Ports): Promise<string> {
   if (plan.against || isTarget(plan.config.base)) return plan.config.base;
-  const text = await baseText(plan.config.base, ports);
-  parseFragment(text, plan.config.base);
-  return hash(text);
+  return hash(await baseText(plan.config.base, plan.arch, ports));
 }
 
 interface Finished {
   readonly key: string;
-  readonly dir: string;
+  /** The directory's name below OUT: OUT itself may be moved or copied. */
+  readonly name: string;
   readonly release: string;
   readonly files: readonly (readonly [name: string, size: number, mtimeMs: number])[];
 }
@@ -67,16 +65,30 @@ export async function findFinished(
   out: string,
   key: BuildKey,
   ports: Ports,
-): Promise<Finished | undefined> {
+): Promise<{ readonly dir: string; readonly release: string } | undefined> {
   const text = await ports.files.readText(memory(out, key)).catch(() => undefined);
   if (text === undefined) return undefined;
-  const finished = JSON.parse(text) as Finished;
-  if (finished.key !== key.artifacts) return undefined;
+  const finished = readFinished(text);
+  if (finished?.key !== key.artifacts) return undefined;
+  const dir = join(out, finished.name);
   for (const [name, size, mtimeMs] of finished.files) {
-    const info = await ports.files.stat(join(finished.dir, name));
+    const info = await ports.files.stat(join(dir, name));
     if (info?.size !== size || info.mtimeMs !== mtimeMs) return undefined;
   }
-  return finished;
+  return { dir, release: finished.release };
+}
+
+/** Anything but what rememberFinished wrote is no memory, and the build is made. */
+function readFinished(text: string): Finished | undefined {
+  try {
+    const { key, name, release, files } = JSON.parse(text) as Partial<Finished>;
+    if (key === undefined || name === undefined || release === undefined) return undefined;
+    return Array.isArray(files) && basename(name) === name
+      ? { key, name, release, files }
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export async function rememberFinished(
@@ -90,6 +102,7 @@ export async function rememberFinished(
     const info = await ports.files.stat(join(made.dir, name));
     if (info) files.push([name, info.size, info.mtimeMs]);
   }
-  const finished: Finished = { key: key.artifacts, dir: made.dir, release: made.release, files };
+  const name = basename(made.dir);
+  const finished: Finished = { key: key.artifacts, name, release: made.release, files };
   await ports.files.write(memory(out, key), JSON.stringify(finished));
 }

@@ -2,72 +2,68 @@ import { join } from "node:path";
 import { failure } from "../../core/errors.ts";
 import { newFiles } from "../../core/patch/index.ts";
 import { parseDotconfig } from "../../core/kconfig/dotconfig.ts";
-import { makeArguments, type MakeSetup } from "../../core/make.ts";
+import { makeArguments } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
+import type { Headers } from "./headers.ts";
 import {
-  configure,
+  type BuildDir,
   type Compiled,
+  configure,
   kernelRelease,
   makeCommand,
-  openBuildDir,
   runMake,
 } from "./kernel.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { StageTimer } from "./stages.ts";
-import { shortHash } from "./tree.ts";
 
 const objectPath = "net/netfilter/xt_TARPIT";
 
 /**
- * Only the target: in a patched and prepared tree, or (no tree) outside of any tree
- * against the headers of an installed kernel (Documentation/kbuild/modules.rst).
+ * Only the target: in a patched and prepared tree, or outside of any tree against the
+ * headers of an installed kernel (Documentation/kbuild/modules.rst).
  */
 export const compileModule = (
   plan: BuildPlan,
-  tree: string | undefined,
+  at: BuildDir,
   timer: StageTimer,
   ports: Ports,
 ): Promise<Compiled> =>
-  tree === undefined ? againstHeaders(plan, timer, ports) : inTree(plan, tree, timer, ports);
+  plan.against === undefined
+    ? inTree(plan, at, timer, ports)
+    : againstHeaders(plan, plan.against, at, timer, ports);
 
 async function inTree(
   plan: BuildPlan,
-  tree: string,
+  { dir, setup }: BuildDir,
   timer: StageTimer,
   ports: Ports,
 ): Promise<Compiled> {
-  const { dir, setup, release } = await openBuildDir(plan, tree, ports);
-  try {
-    const logFile = join(dir, "build.log");
-    await ports.files.write(logFile, "");
-    const config = await timer.stage(
-      "config",
-      () => configure(plan, setup, logFile, ports),
-      plan.config.base,
-    );
-    const asModule = config.settings.get("NETFILTER_XT_TARGET_TARPIT") === "m";
-    if (!asModule) throw builtIn(plan);
-    if (config.settings.get("MODVERSIONS") === "y") throw wantsVersions(plan);
-    const prepare = makeCommand(setup, ["modules_prepare"]);
-    // Without a whole build there is no Module.symvers: modpost may only warn of symbols the kernel has.
-    const object = makeCommand({ ...setup }, ["KBUILD_MODPOST_WARN=1", `${objectPath}.ko`]);
-    await timer.stage("prepare", () => runMake(prepare, plan, logFile, ports));
-    const log = await timer.stage("module", () => runMake(object, plan, logFile, ports));
-    return {
-      scope: "module",
-      release: await kernelRelease(setup, ports),
-      config: join(dir, ".config"),
-      configResult: config,
-      buildDir: dir,
-      setup,
-      log: { ...log, diagnostics: log.diagnostics.filter((d) => d.file !== "modpost") },
-      logFile,
-      commands: [prepare, object],
-      module: join(dir, `${objectPath}.ko`),
-    };
-  } finally {
-    await release();
-  }
+  const logFile = join(dir, "build.log");
+  await ports.files.write(logFile, "");
+  const config = await timer.stage(
+    "config",
+    () => configure(plan, setup, logFile, ports),
+    plan.config.base,
+  );
+  if (config.settings.get("NETFILTER_XT_TARGET_TARPIT") !== "m") throw builtIn(plan);
+  if (config.settings.get("MODVERSIONS") === "y") throw wantsVersions(plan);
+  const prepare = makeCommand(setup, ["modules_prepare"]);
+  // Without a whole build there is no Module.symvers: modpost may only warn of symbols the kernel has.
+  const object = makeCommand(setup, ["KBUILD_MODPOST_WARN=1", `${objectPath}.ko`]);
+  await timer.stage("prepare", () => runMake(prepare, plan, logFile, ports));
+  const log = await timer.stage("module", () => runMake(object, plan, logFile, ports));
+  return {
+    scope: "module",
+    release: await kernelRelease(setup, ports),
+    config: join(dir, ".config"),
+    configResult: config,
+    buildDir: dir,
+    setup,
+    log: { ...log, diagnostics: log.diagnostics.filter((d) => d.file !== "modpost") },
+    logFile,
+    commands: [prepare, object],
+    module: join(dir, `${objectPath}.ko`),
+  };
 }
 
 const builtIn = (plan: BuildPlan) =>
@@ -85,17 +81,15 @@ const wantsVersions = (plan: BuildPlan) =>
     next: "use --against the headers of that kernel, --scope kernel, or --set MODVERSIONS=n for a kernel of your own",
   });
 
-async function againstHeaders(plan: BuildPlan, timer: StageTimer, ports: Ports): Promise<Compiled> {
-  const headers = plan.against;
-  if (!headers) throw new Error("no headers to build against");
-  const dir = join(
-    ports.cacheDir,
-    "builds",
-    `${plan.arch.name}-${shortHash(headers.dir, headers.release, plan.series.sha256)}`,
-  );
+async function againstHeaders(
+  plan: BuildPlan,
+  headers: Headers,
+  { dir, setup }: BuildDir,
+  timer: StageTimer,
+  ports: Ports,
+): Promise<Compiled> {
   await ports.files.remove(dir);
   await layOut(dir, plan, headers.configText, ports);
-  const setup: MakeSetup = { ...plan.make, tree: headers.dir };
   const logFile = join(dir, "build.log");
   const command = {
     ...makeCommand(setup, []),

@@ -39,7 +39,8 @@ async function moveAside(to: string, out: string, key: BuildKey, ports: Ports): 
 function readKey(text: string): string | undefined {
   try {
     const key = (JSON.parse(text) as { key?: unknown }).key;
-    return typeof key === "string" ? key : undefined;
+    // It becomes part of a path: what buildKey makes, and nothing else.
+    return typeof key === "string" && /^[0-9a-f]{64}$/.test(key) ? key : undefined;
   } catch {
     return undefined;
   }

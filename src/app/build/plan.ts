@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import { type Abi, type Arch, chooseAbis } from "../../core/arch.ts";
 import { badInput } from "../../core/errors.ts";
 import { type KernelVersion } from "../../core/kernel-version.ts";
-import { compilerOf, type MakeSetup } from "../../core/make.ts";
+import { compilerOf, type MakeSetup, refuseOddDirectory, refuseOddTools } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
 import type { BuildRequest } from "../build.ts";
 import { planConfig, type ConfigPlan } from "../config.ts";
@@ -36,6 +36,9 @@ export async function makePlan(
   timer: StageTimer,
   ports: Ports,
 ): Promise<BuildPlan> {
+  refuseBoth(request);
+  refuseOddTools(request);
+  refuseOddDirectory(ports.cacheDir, "the cache", "put it elsewhere: TARPIT_KIT_CACHE=/some/where");
   const arch = await loadArch(request.arch, ports);
   const abis = chooseAbis(arch, request.userland);
   const scope = request.against === undefined ? request.scope : "module";
@@ -44,7 +47,6 @@ export async function makePlan(
   const against =
     request.against === undefined ? undefined : await headersOf(request.against, arch, ports);
   const spec = request.tree ?? request.kernel;
-  refuseBoth(request);
   const source = against
     ? undefined
     : await timer.stage("fetch", () => bring(spec, request, ports), spec);

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { environment, TarpitError } from "../../core/errors.ts";
+import { environment, failure, TarpitError } from "../../core/errors.ts";
 import { cleanMakeEnvironment, makeArguments } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { patchTree } from "../patch.ts";
 import type { FetchResult } from "../fetch.ts";
+import { waitForLock } from "./lock.ts";
 import type { BuildPlan } from "./plan.ts";
 
 export const shortHash = (...parts: readonly string[]): string =>
@@ -22,9 +23,7 @@ export async function preparedTree(plan: BuildPlan, ports: Ports): Promise<strin
   const own = source.origin.kind === "tree";
   const name = shortHash(own ? source.path : source.id, plan.series.sha256);
   const home = join(ports.cacheDir, "trees", name);
-  const lock = await ports.files.lock(`${home}.lock`).catch((error: NodeJS.ErrnoException) => {
-    throw locked(error, home);
-  });
+  const lock = await waitForLock(`${home}.lock`, "preparing the same source tree", ports);
   try {
     const before = await ports.files.readText(join(home, "source")).catch(() => undefined);
     if (before !== source.id) await makeTree(plan, source, home, own, ports);
@@ -44,24 +43,28 @@ async function makeTree(
   const draft = `${home}.draft`;
   const tree = join(draft, "linux");
   await ports.files.remove(draft);
-  await ports.files.mkdir(draft);
-  await copyTree(source.path, tree, own, ports);
-  await cleanTree(tree, plan, ports);
-  const options = { check: false, reverse: false, fuzz: 0 };
-  await patchTree({ tree, series: plan.series.path, ...options }, ports).catch(
-    async (error: unknown) => {
-      await ports.files.remove(draft);
-      throw aboutSource(error, source.path);
-    },
-  );
-  await ports.files.write(join(draft, "source"), source.id);
+  try {
+    await ports.files.mkdir(draft);
+    await copyTree(source.path, tree, own, ports);
+    await cleanTree(tree, plan, ports);
+    const options = { check: false, reverse: false, fuzz: 0 };
+    await patchTree({ tree, series: plan.series.path, ...options }, ports).catch(
+      (error: unknown) => {
+        throw aboutSource(error, source.path);
+      },
+    );
+    await ports.files.write(join(draft, "source"), source.id);
+  } catch (error) {
+    await ports.files.remove(draft);
+    throw error;
+  }
   await ports.files.remove(home);
   await ports.files.rename(draft, home);
 }
 
-/** The copy is gone by the time the message is read: it has to name the user's own tree. */
+/** The copy is gone by the time the message is read: what is wrong with it is in the user's own tree. */
 function aboutSource(error: unknown, source: string): unknown {
-  if (!(error instanceof TarpitError)) return error;
+  if (!(error instanceof TarpitError) || error.exit === 3) return error;
   return new TarpitError(error.exit, error.code, { ...error.trouble, where: source });
 }
 
@@ -120,18 +123,16 @@ async function cleanTree(tree: string, plan: BuildPlan, ports: Ports): Promise<v
     ),
   );
   if (dirty.every((info) => info === undefined)) return;
-  await ports.processes.run({
+  const result = await ports.processes.run({
     program: "make",
     args: [...makeArguments({ ...plan.make, tree }), "mrproper"],
     env: cleanMakeEnvironment,
   });
-}
-
-function locked(error: NodeJS.ErrnoException, tree: string): Error {
-  if (error.code !== "EEXIST") return error;
-  return environment("build.tree-locked", {
-    what: "another run is preparing the same source tree",
-    where: `${tree} (${error.message})`,
-    next: "run this again when it has ended",
+  if (result.code === 0) return;
+  throw failure("build.mrproper", {
+    what: "the copy of a tree that was built in cannot be cleaned",
+    where: "make mrproper",
+    next: "run `make mrproper` in the tree, or give one that was not built in",
+    evidence: result.stderr.trim().split("\n").slice(-5),
   });
 }
