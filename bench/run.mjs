@@ -34,8 +34,9 @@ const show = (name, value, target, unit = "") => {
 };
 
 /** The kernel's tar.xz inside the package that fetch has brought: the same bytes for both sides. */
-function innerTar(cacheDir) {
-  const deb = readdirSync(join(cacheDir, "downloads")).find((name) => /^linux-source-6\.1_.*\.deb$/.test(name));
+function innerTar(cacheDir, tree) {
+  const version = /\/debian-(.+)-[0-9a-f]{12}\/linux$/.exec(tree)[1];
+  const deb = readdirSync(join(cacheDir, "downloads")).find((name) => name.startsWith(`linux-source-6.1_${version}_`) && name.endsWith(".deb"));
   const inner = "./usr/src/linux-source-6.1.tar.xz";
   time("sh", ["-c", `dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --strip-components=3 ${inner}`, "sh", join(cacheDir, "downloads", deb), work]);
   return join(work, "linux-source-6.1.tar.xz");
@@ -58,8 +59,7 @@ const benches = {
       rmSync(join(own, "sources"), { recursive: true, force: true });
       return kit(["fetch", "debian:6.1"], { TARPIT_KIT_CACHE: own });
     };
-    unpackAgain();
-    const tar = innerTar(own);
+    const tar = innerTar(own, unpackAgain().stdout.trim());
     const xzTar = () => {
       rmSync(plain, { recursive: true, force: true });
       mkdirSync(plain);
