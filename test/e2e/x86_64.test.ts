@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { root } from "../support/artifacts.ts";
 import { kitOk, launcher, scratch, tool } from "../support/cli.ts";
 
 const { dir, remove } = scratch("x86-64");
@@ -14,6 +15,9 @@ describe("x86_64", () => {
       "x86_64",
       "--kernel",
       "debian:6.12",
+      // The kernel of target.test.ts: compiled once for both.
+      "--fragment",
+      join(root, "test/e2e/target/lab.config"),
       "--install",
       "--out",
       dir,

@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root } from "../support/artifacts.ts";
+import { kitOk, launcher, scratch } from "../support/cli.ts";
+import { type GuestRun, runGuest } from "../support/target-guest.ts";
+
+/**
+ * The target against crafted segments and Linux peers, driven by Debian's own iptables with Debian's
+ * own libxt_TARPIT.so (target/guest-test.py). The kernel is the one of x86_64.test.ts.
+ */
+const { dir, remove } = scratch("target");
+afterAll(remove);
+
+/** How many checks each group makes at least: a guest that dies early must not look like success. */
+const groups: readonly (readonly [string, number])[] = [
+  ["network", 1],
+  ["legacy rules", 22],
+  ["variant byte", 12],
+  ["fragments", 6],
+  ["tarpit", 498],
+  ["honeypot", 100],
+  ["reset", 90],
+  ["packets", 13],
+  ["Linux peers", 15],
+  ["policy routing", 4],
+  ["VRF", 3],
+  ["bridge", 5],
+  ["facing", 18],
+  ["ceiling", 2],
+  ["random packets", 2],
+  ["conntrack", 470],
+  ["unload", 1],
+  ["nft rules", 22],
+  ["nft variants", 372],
+  ["nft Linux peers", 15],
+  ["nft conntrack", 156],
+  ["nft unload", 1],
+];
+
+const full = process.env["TARPIT_KIT_FULL"] === "1";
+
+describe.each(full ? ["debian:6.12", "debian:6.1"] : ["debian:6.12"])("TARPIT on %s", (kernel) => {
+  let ran: GuestRun = { checks: [], finished: false, console: "" };
+  beforeAll(() => {
+    const artifacts = kitOk([
+      ...["build", "--arch", "x86_64", "--kernel", kernel],
+      ...["--fragment", join(root, "test/e2e/target/lab.config")],
+      ...["--install", "--out", join(dir, "out"), ...launcher()],
+    ]);
+    ran = runGuest(artifacts, join(dir, "guest"), 8 * 60_000);
+  });
+
+  test.each(groups)("%s", (group, floor) => {
+    const checks = ran.checks.filter((one) => one.group === group);
+    expect(checks.filter((one) => !one.ok).map((one) => `${one.name}: ${one.info}`)).toEqual([]);
+    expect(checks.length).toBeGreaterThanOrEqual(floor);
+  });
+
+  test("the guest ran to its end, every group is one of the above", () => {
+    expect(ran.finished, ran.console.slice(-2000)).toBe(true);
+    const known = new Set(groups.map(([group]) => group));
+    expect(ran.checks.filter((one) => !known.has(one.group))).toEqual([]);
+  });
+
+  test("the kernel has nothing to complain about", () => {
+    expect(ran.console).toContain("Lock dependency validator");
+    const complaints =
+      /WARNING|BUG|Oops|[Kk]ernel panic|Call Trace|possible .* detected|suspicious|unsafe|held lock|general protection|unable to handle|refcount/;
+    expect(ran.console.split("\n").filter((line) => complaints.test(line))).toEqual([]);
+  });
+});

@@ -1,0 +1,1016 @@
+#!/usr/bin/python3 -B
+"""
+PID 1 of the guest that tests the TARPIT target with crafted segments and with Linux peers.
+
+Namespaces make up the network: this one holds the rules; `peer` is next to it, `server` behind it
+(so that FORWARD is passed), `vpeer` in a VRF of it, `left` and `right` on a bridge of it.
+
+Each check is one line of JSON on the second serial port; the first is the kernel's console.
+What must not be answered is not waited for: behind each crafted segment goes an ICMP echo request,
+and as device queues keep their order, the echo reply arrives after whatever the segment caused.
+"""
+
+import collections
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import random
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+import traceback
+
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
+
+TARPIT, HONEYPOT, RESET, MANGLED = 80, 81, 82, 83  # ports the rules are for
+WINDOW, HONEYPOT_WINDOW = 5, 64240
+
+MASK = 0xFFFFFFFF
+EDGES = (1000, 0x7FFFFFF0, 0xFFFFFFFA, 0xFFFFFFFF)  # ISS before, at and behind each wrap
+PATIENCE = 30  # seconds until something that must come is missed, on however busy a machine
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+# ---- report
+
+class Report:
+    """One JSON object a line: {"group", "name", "ok", "info", "at"}, and {"done": true} at the very end."""
+
+    def __init__(self, path):
+        self.out = open(path, "w", encoding="utf-8")
+        self.group = ""
+
+    def line(self, **fields):
+        self.out.write(json.dumps({**fields, "at": round(time.monotonic(), 1)}) + "\n")
+        self.out.flush()
+
+    def check(self, name, ok, info=""):
+        self.line(group=self.group, name=name, ok=bool(ok), info="" if ok else str(info)[:600])
+
+
+report = None
+HOME = -1  # the namespace with the rules
+
+
+def check(name, ok, info=""):
+    report.check(name, ok, info)
+
+
+# ---- the system
+
+def must(value):
+    """A libc call's result, or its errno as an exception."""
+    if value < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return value
+
+
+def mount_all():
+    for kind, path in (("devtmpfs", "/dev"), ("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/run")):
+        os.makedirs(path, exist_ok=True)
+        must(libc.mount(kind.encode(), path.encode(), kind.encode(), 0, None))
+
+
+def power_off():
+    os.sync()
+    must(libc.reboot(0x4321FEDC))  # LINUX_REBOOT_CMD_POWER_OFF
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def need(*command):
+    """A command that only prepares a check."""
+    done = run(*command)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def ip(words):
+    return need("ip", *words.split())
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(str(text))
+
+
+def sysctl(name, value):
+    write("/proc/sys/" + name, value)
+
+
+@contextlib.contextmanager
+def namespace(name):
+    """The body runs in network namespace `name`; None is the one with the rules."""
+    if name is None:
+        yield
+        return
+    there = os.open(f"/run/netns/{name}", os.O_RDONLY)
+    try:
+        must(libc.setns(there, 0))
+        yield
+    finally:
+        must(libc.setns(HOME, 0))
+        os.close(there)
+
+
+def until(condition, seconds=PATIENCE):
+    """Polls; returns the condition's last value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(0.05)
+
+
+# ---- packets
+
+def checksum(data):
+    """RFC 1071."""
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def is_six(address):
+    return ":" in address
+
+
+def packed(address):
+    return socket.inet_pton(socket.AF_INET6 if is_six(address) else socket.AF_INET, address)
+
+
+def pseudo_header(source, target, length):
+    """RFC 9293 section 3.1 and RFC 8200 section 8.1, from packed addresses."""
+    tail = struct.pack("!BBH", 0, 6, length) if len(source) == 4 else struct.pack("!II", length, 6)
+    return source + target + tail
+
+
+def tcp(source, target, ports, flags, seq, ack=0, window=64000, data=b"", options=b"",
+        damage=False, offset=None):
+    """A TCP segment (RFC 9293 section 3.1); `damage` falsifies its checksum, `offset` its length."""
+    words = (20 + len(options)) // 4 if offset is None else offset
+    head = struct.pack("!HHIIBBHHH", *ports, seq & MASK, ack & MASK, words << 4, flags, window, 0, 0)
+    whole = head + options + data
+    value = checksum(pseudo_header(packed(source), packed(target), len(whole)) + whole)
+    return whole[:16] + struct.pack("!H", value ^ (0x5555 if damage else 0)) + whole[18:]
+
+
+def ip4(source, target, payload, fragment=0, ident=7, protocol=6):
+    """RFC 791 section 3.1; `fragment` is flags and offset as on the wire."""
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), ident, fragment, 64, protocol, 0,
+                       packed(source), packed(target))
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
+def ip6(source, target, payload, following=6):
+    """RFC 8200 section 3."""
+    head = struct.pack("!IHBB", 6 << 28, len(payload), following, 64)
+    return head + packed(source) + packed(target) + payload
+
+
+def packet(source, target, payload):
+    return (ip6 if is_six(source) else ip4)(source, target, payload)
+
+
+def echo_request(source, target, number):
+    """RFC 792."""
+    body = struct.pack("!HH", 0x7A71, number)
+    value = checksum(b"\x08\0\0\0" + body)
+    return ip4(source, target, struct.pack("!BBH", 8, 0, value) + body, protocol=1)
+
+
+Segment = collections.namedtuple(
+    "Segment", "mac source target ports seq ack flags window urgent options size ident fragment ttl intact")
+
+
+def parse(frame):
+    """The TCP segment in an Ethernet frame, None if there is none."""
+    kind, body = frame[12:14], frame[14:]
+    if kind == b"\x08\0" and body[9] == 6:
+        start, end = (body[0] & 15) * 4, int.from_bytes(body[2:4], "big")
+        source, target = body[12:16], body[16:20]
+        ident, fragment = struct.unpack("!HH", body[4:8])
+        ttl, intact = body[8], checksum(body[:start]) == 0
+    elif kind == b"\x86\xdd" and body[6] == 6:
+        start, end = 40, 40 + int.from_bytes(body[4:6], "big")
+        source, target = body[8:24], body[24:40]
+        ident, fragment, ttl, intact = None, None, body[7], True
+    else:
+        return None
+    whole = body[start:end]
+    if len(whole) < 20:
+        return None
+    sport, dport, seq, ack, words, flags, window, _, urgent = struct.unpack("!HHIIBBHHH", whole[:20])
+    length = (words >> 4) * 4
+    intact = (intact and len(whole) == end - start and words & 15 == 0
+              and checksum(pseudo_header(source, target, len(whole)) + whole) == 0)
+    family = socket.AF_INET if len(source) == 4 else socket.AF_INET6
+    return Segment(frame[6:12], socket.inet_ntop(family, source), socket.inet_ntop(family, target),
+                   (sport, dport), seq, ack, flags, window, urgent, whole[20:length],
+                   len(whole) - length, ident, fragment, ttl, intact)
+
+
+class Wire:
+    """A device of a namespace, in frames. `fence` is (source, target) of the echo requests."""
+
+    def __init__(self, where, device, mac, gateway, fence):
+        with namespace(where):
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            self.socket.bind((device, 0))
+        self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 23)  # SO_RCVBUFFORCE
+        self.mac, self.gateway, self.fence = mac, gateway, fence
+        self.number = 0
+
+    def send(self, body, mac=None):
+        kind = b"\x08\0" if body[0] >> 4 == 4 else b"\x86\xdd"
+        self.socket.send((mac or self.gateway) + self.mac + kind + body)
+
+    def settle(self, outgoing=False):
+        """All segments that came until the answer to an echo request came."""
+        self.number = (self.number + 1) & 0xFFFF
+        self.send(echo_request(*self.fence, self.number))
+        found, end = [], time.monotonic() + PATIENCE
+        while select.select([self.socket], [], [], max(0, end - time.monotonic()))[0]:
+            frame, address = self.socket.recvfrom(65536)
+            if address[2] == 4 and not outgoing:  # PACKET_OUTGOING
+                continue
+            if self.echoed(frame):
+                return found
+            segment = parse(frame)
+            if segment:
+                found.append(segment)
+        raise RuntimeError("no answer to an echo request")
+
+    def echoed(self, frame):
+        body = frame[14:]
+        return (frame[12:14] == b"\x08\0" and body[9] == 1 and body[20] == 0
+                and body[24:28] == struct.pack("!HH", 0x7A71, self.number))
+
+
+class Peer:
+    """Somebody at `source` who talks to `target` over a wire; each talk has a port of its own."""
+
+    last_port = 20000
+
+    def __init__(self, wire, source, target, mss):
+        self.wire, self.source, self.target, self.mss = wire, source, target, mss
+        self.six = is_six(source)
+
+    @classmethod
+    def port(cls):
+        Peer.last_port += 1
+        return Peer.last_port
+
+    def segment(self, ports, flags, seq, ack=0, **more):
+        return tcp(self.source, self.target, ports, flags, seq, ack, **more)
+
+    def ask(self, ports, flags, seq, ack=0, **more):
+        """Sends one segment; returns what comes back."""
+        return self.answers(ports, [packet(self.source, self.target,
+                                           self.segment(ports, flags, seq, ack, **more))])
+
+    def answers(self, ports, packets, mac=None):
+        self.wire.settle()
+        for one in packets:
+            self.wire.send(one, mac)
+        return [one for one in self.wire.settle() if one.ports == ports[::-1]]
+
+
+# ---- judgements
+
+def told(answers):
+    return [{key: getattr(one, key) for key in
+             ("flags", "seq", "ack", "window", "size", "intact", "ident", "ttl")}
+            | {"options": one.options.hex()} for one in answers]
+
+
+def silent(name, answers):
+    check(name + ": silent", not answers, told(answers))
+
+
+def answered(name, peer, answers, **wanted):
+    """Exactly one answer, well formed, DF, no payload, no option but an MSS on a SYN; returns it."""
+    wanted = {"size": 0, "intact": True, "urgent": 0, "ttl": 64, "source": peer.target,
+              "target": peer.source, "options": b"", **wanted}
+    if wanted["flags"] & SYN:
+        wanted["options"] = struct.pack("!BBH", 2, 4, peer.mss)
+    if not peer.six:
+        wanted["fragment"] = 0x4000
+        if wanted["flags"] & (SYN | RST):
+            wanted["ident"] = 0
+    ok = len(answers) == 1 and all(getattr(answers[0], key) == value for key, value in wanted.items())
+    check(name, ok, f"{told(answers)} instead of {wanted}")
+    return answers[0] if answers else None
+
+
+# ---- what each variant answers
+
+def tarpit_talk(name, peer, iss, port=TARPIT):
+    """A whole talk with the tarpit from one initial sequence number; returns its ACKs."""
+    ports = (Peer.port(), port)
+    first = answered(f"{name} SYN", peer, peer.ask(ports, SYN, iss, options=b"\2\4\5\xb4\1\1\4\2"),
+                     flags=SYN | ACK, ack=iss + 1 & MASK, window=WINDOW)
+    if not first:
+        return []
+    accept = {"flags": SYN | ACK, "seq": first.seq, "ack": iss + 1 & MASK, "window": WINDOW}
+    answered(f"{name} SYN again: the same ISN", peer, peer.ask(ports, SYN, iss), **accept)
+    answered(f"{name} SYN with data, ECE and CWR", peer,
+             peer.ask(ports, SYN | ECE | CWR, iss, data=b"fast open"), **accept)
+    edge = first.seq + 1 & MASK
+    hold = {"flags": ACK, "seq": edge, "ack": iss + 1 & MASK, "window": 0}
+    acks = []
+    for what, flags, distance, more in (
+            ("handshake ACK", ACK, 1, {}),
+            ("window probe of Linux, empty, d=0", ACK, 0, {}),
+            ("keepalive of one byte, d=0", ACK, 0, {"data": b"x"}),
+            ("data", ACK | PSH, 1, {"data": b"GET /"}),
+            ("data, own window closed", ACK | PSH, 1, {"data": b"GET / HTTP" * 100, "window": 0}),
+            ("FIN with payload", ACK | PSH | FIN, 6, {"data": b"x"}),
+            ("ACK, d=W+1", ACK, WINDOW + 1, {}),
+            ("ACK, d=W+2", ACK, WINDOW + 2, {})):
+        acks.append(answered(f"{name} {what}", peer,
+                             peer.ask(ports, flags, iss + distance, edge, **more), **hold))
+    for what, flags, distance, ack, more in (
+            ("ACK, d=W+3", ACK, WINDOW + 3, edge, {}),
+            ("data, d=W+3", ACK, WINDOW + 3, edge, {"data": b"x"}),
+            ("ACK, d=-1", ACK, -1, edge, {}),
+            ("data, d=-1", ACK, -1, edge, {"data": b"x"}),
+            ("ACK of what was never sent", ACK, 1, edge + 1000, {}),
+            ("data without a cookie", ACK | PSH, 1, edge ^ 1 << 31, {"data": b"x"}),
+            ("empty, own window closed", ACK, 1, edge, {"window": 0}),
+            ("FIN", ACK | FIN, 1, edge, {}),
+            ("RST with ACK", ACK | RST, 1, edge, {}),
+            ("RST", RST, 1, edge, {})):
+        silent(f"{name} {what}", peer.ask(ports, flags, iss + distance, ack, **more))
+    return [one for one in acks if one]
+
+
+def tarpit(name, peer, edges=EDGES):
+    acks = [ack for iss in edges for ack in tarpit_talk(f"{name} iss={iss:x}", peer, iss)]
+    if not peer.six:
+        # Random, so one may be 0: but not most of them (defect 7: 0 on every segment).
+        check(f"{name} IP id of established segments", len({ack.ident for ack in acks}) > len(acks) / 2,
+              [ack.ident for ack in acks])
+    isns = {one.seq for _ in range(4) for one in peer.ask((Peer.port(), TARPIT), SYN, 1000)}
+    check(f"{name} ISN differs from flow to flow", len(isns) == 4 and 0 not in isns, isns)
+    for what, flags in (("FIN scan", FIN), ("Xmas scan", FIN | PSH | URG)):
+        silent(f"{name} {what}", peer.ask((Peer.port(), TARPIT), flags, 5))
+    every_variant(name, peer, TARPIT)
+
+
+def honeypot(name, peer):
+    ports, stamps = (Peer.port(), HONEYPOT), b"\1\1\x08\x0a" + bytes(8)
+    first = answered(f"{name} SYN", peer, peer.ask(ports, SYN, 500),
+                     flags=SYN | ACK, ack=501, window=HONEYPOT_WINDOW)
+    if not first:
+        return
+    edge = first.seq + 1 & MASK
+    answered(f"{name} SYN again: the same ISN", peer, peer.ask(ports, SYN, 500),
+             flags=SYN | ACK, seq=first.seq, ack=501)
+    silent(f"{name} pure ACK", peer.ask(ports, ACK, 501, edge))
+    silent(f"{name} pure ACK with options", peer.ask(ports, ACK, 501, edge, options=stamps))
+    answered(f"{name} data behind options: the payload alone is acknowledged", peer,
+             peer.ask(ports, ACK | PSH, 501, edge, data=b"z" * 100, options=stamps),
+             flags=ACK, seq=edge, ack=601, window=HONEYPOT_WINDOW)
+    answered(f"{name} data over the wrap", peer,
+             peer.ask(ports, ACK | PSH, 0xFFFFFFF0, edge, data=b"z" * 32), flags=ACK, seq=edge, ack=0x10)
+    answered(f"{name} data and FIN", peer,
+             peer.ask(ports, ACK | PSH | FIN, 601, edge, data=b"z" * 10), flags=ACK, seq=edge, ack=611)
+    answered(f"{name} FIN", peer, peer.ask(ports, ACK | FIN, 611, edge), flags=RST, seq=edge, ack=0)
+    every_variant(name, peer, HONEYPOT)
+
+
+def reset(name, peer):
+    """RFC 9293 section 3.10.7.1: with ACK the sequence number is taken from it, without it SEG.LEN counts."""
+    ports = (Peer.port(), RESET)
+    for what, flags, ack, more, wanted in (
+            ("SYN", SYN, 0, {}, {"flags": RST | ACK, "seq": 0, "ack": 501}),
+            ("SYN with 3 bytes", SYN, 0, {"data": b"abc"}, {"flags": RST | ACK, "seq": 0, "ack": 504}),
+            ("ACK", ACK, 900, {}, {"flags": RST, "seq": 900, "ack": 0}),
+            ("data", ACK | PSH, 900, {"data": b"abc"}, {"flags": RST, "seq": 900, "ack": 0}),
+            ("FIN with ACK", ACK | FIN, 900, {}, {"flags": RST, "seq": 900, "ack": 0}),
+            ("FIN alone", FIN, 0, {}, {"flags": RST | ACK, "seq": 0, "ack": 501})):
+        answered(f"{name} {what}", peer, peer.ask(ports, flags, 500, ack, **more), window=0, **wanted)
+    every_variant(name, peer, RESET)
+
+
+def every_variant(name, peer, port):
+    ports = (Peer.port(), port)
+    for what, flags, more in (
+            ("no flags", 0, {}), ("SYN and FIN", SYN | FIN, {}), ("SYN, FIN and ACK", SYN | FIN | ACK, {}),
+            ("PSH alone", PSH, {}), ("URG alone", URG, {}), ("SYN and RST", SYN | RST, {}),
+            ("SYN with a bad checksum", SYN, {"damage": True}),
+            ("data offset of 4", SYN, {"offset": 4}),
+            ("data offset behind the end", SYN, {"offset": 15}),
+            ("RST (defect 5)", RST, {}), ("RST with ACK (defect 5)", RST | ACK, {})):
+        silent(f"{name} {what}", peer.ask(ports, flags, 77, 99, **more))
+    answered(f"{name} SYN-ACK", peer, peer.ask(ports, SYN | ACK, 77, 99),
+             flags=RST, seq=99, ack=0, window=0)
+
+
+# ---- the network
+
+def mac_of(number):
+    return f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
+
+
+def mac_bytes(number):
+    return bytes.fromhex(mac_of(number).replace(":", ""))
+
+
+def link_local(number):
+    """RFC 4291 appendix A, of mac_of(number)."""
+    return f"fe80::ff:fe00:{number:x}"
+
+
+NAMESPACES = ("peer", "server", "vpeer", "left", "right", "a", "b")
+
+
+def make_namespaces():
+    for name in NAMESPACES:
+        ip(f"netns add {name}")
+    for name in (None, *NAMESPACES):
+        with namespace(name):
+            for key in ("all", "default"):
+                sysctl(f"net/ipv6/conf/{key}/accept_dad", 0)
+                sysctl(f"net/ipv4/conf/{key}/rp_filter", 0)
+            ip("link set lo up")
+
+
+def cable(here, there, number):
+    """A veth pair; ends are (namespace, device, addresses). Neighbours need no discovery."""
+    (near, device, addresses), (far, other, others) = here, there
+    ip(f"link add {device} address {mac_of(number)} type veth peer name {other} "
+       f"address {mac_of(number + 1)}")
+    for end, name, own, mac, theirs in ((near, device, addresses, number + 1, others),
+                                        (far, other, others, number, addresses)):
+        if end:
+            ip(f"link set {name} netns {end}")
+        with namespace(end):
+            for address in own:
+                ip(f"addr add {address} dev {name}")
+            ip(f"link set {name} up")
+            for address in theirs:
+                ip(f"neigh replace {address.split('/')[0]} lladdr {mac_of(mac)} dev {name} nud permanent")
+
+
+def make_network():
+    sysctl("net/ipv4/ip_forward", 1)
+    sysctl("net/ipv6/conf/all/forwarding", 1)
+    cable((None, "t0", ("10.9.0.1/24", "fd09::1/64")), ("peer", "p0", ("10.9.0.2/24", "fd09::2/64")), 0x900)
+    cable((None, "t1", ("10.10.0.1/24", "fd10::1/64")), ("server", "s0", ("10.10.0.2/24", "fd10::2/64")), 0xA00)
+    for address in ("10.9.0.66", "fd09::66", "fe80::66"):
+        ip(f"neigh replace {address} lladdr {mac_of(0x901)} dev t0 nud permanent")
+    for where, four, six in (("peer", "10.9.0.1", "fd09::1"), ("server", "10.10.0.1", "fd10::1")):
+        ip(f"-n {where} route add default via {four}")
+        ip(f"-n {where} -6 route add default via {six}")
+
+
+class Paths:
+    """The crafted peers, by the way their segments take."""
+
+    def __init__(self):
+        self.wire = Wire("peer", "p0", mac_bytes(0x901), mac_bytes(0x900), ("10.9.0.66", "10.9.0.1"))
+        self.input4 = Peer(self.wire, "10.9.0.66", "10.9.0.1", 1460)
+        self.input6 = Peer(self.wire, "fd09::66", "fd09::1", 1440)
+        self.local6 = Peer(self.wire, "fe80::66", link_local(0x900), 1440)
+        self.forward4 = Peer(self.wire, "10.9.0.66", "10.10.0.2", 1460)
+        self.forward6 = Peer(self.wire, "fd09::66", "fd10::2", 1440)
+
+    def all(self):
+        return (("INPUT IPv4", self.input4), ("INPUT IPv6", self.input6),
+                ("INPUT IPv6 link-local", self.local6),
+                ("FORWARD IPv4", self.forward4), ("FORWARD IPv6", self.forward6))
+
+
+# ---- rules
+
+class Firewall:
+    """Debian's own iptables and extensions, with one of its two back ends."""
+
+    def __init__(self, back_end):
+        self.programs = (f"iptables-{back_end}", f"ip6tables-{back_end}")
+
+    def both(self, rule):
+        for program in self.programs:
+            need(program, *rule.split())
+
+    def set_up(self):
+        for chain in ("INPUT", "FORWARD"):
+            self.both(f"-A {chain} -p tcp --dport {TARPIT} -j TARPIT")
+            self.both(f"-A {chain} -p tcp --dport {HONEYPOT} -j TARPIT --honeypot")
+            self.both(f"-A {chain} -p tcp --dport {RESET} -j TARPIT --reset")
+        self.both(f"-t mangle -A FORWARD -p tcp --dport {MANGLED} -j TARPIT")
+
+    def clear(self):
+        for table in ("filter", "mangle", "raw"):
+            self.both(f"-t {table} -F")
+            self.both(f"-t {table} -X")
+
+
+REFUSED = (("OUTPUT", "-A OUTPUT -p tcp"), ("without -p tcp", "-A INPUT"), ("UDP", "-A INPUT -p udp"),
+           ("anything but TCP", "-A INPUT ! -p tcp"), ("raw PREROUTING", "-t raw -A PREROUTING -p tcp"),
+           ("mangle POSTROUTING", "-t mangle -A POSTROUTING -p tcp"))
+
+
+def rules(firewall):
+    """Where the target must not be; each rule is one that -j ACCEPT may have."""
+    for program in firewall.programs:
+        for name, rule in REFUSED:
+            refused, taken = (run(program, *rule.split(), "-j", target) for target in ("TARPIT", "ACCEPT"))
+            check(f"{program} refuses {name}", refused.returncode and not taken.returncode,
+                  refused.stderr + taken.stderr)
+        need(program, "-N", "U")
+        need(program, *"-A U -p tcp -j TARPIT".split())
+        check(f"{program} refuses a chain reached from OUTPUT", run(program, *"-A OUTPUT -j U".split()).returncode)
+        check(f"{program} takes a chain reached from INPUT", not run(program, *"-A INPUT -j U".split()).returncode)
+    firewall.clear()
+    firewall.set_up()
+    for program in firewall.programs:
+        listed = need(program, "-S", "INPUT")
+        for option in ("--tarpit", "--honeypot", "--reset"):
+            check(f"{program} lists {option}", f"-j TARPIT {option}" in listed, listed)
+
+
+def table_call(family, option, data, get=False):
+    """get/setsockopt of the legacy interface (linux/netfilter_ipv4/ip_tables.h); errno or 0."""
+    raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    level = socket.IPPROTO_IP if family == socket.AF_INET else socket.IPPROTO_IPV6
+    with raw:
+        if get:
+            failed = libc.getsockopt(raw.fileno(), level, option, data,
+                                     ctypes.byref(ctypes.c_int(len(data))))
+        else:
+            failed = libc.setsockopt(raw.fileno(), level, option, data, len(data))
+    return ctypes.get_errno() if failed else 0
+
+
+def replace_variant(family, variant):
+    """Hands the filter table back to the kernel with another variant byte in the first TARPIT rule."""
+    info = ctypes.create_string_buffer(b"filter", 84)
+    must(-table_call(family, 64, info, get=True))
+    hooks, points, count, size = info.raw[32:36], info.raw[36:76], info.raw[76:80], info.raw[80:84]
+    blob = ctypes.create_string_buffer(40 + int.from_bytes(size, sys.byteorder))
+    blob[:6], blob[32:36] = b"filter", size
+    must(-table_call(family, 65, blob, get=True))
+    entries = bytearray(blob.raw[40:])
+    target = entries.index(b"TARPIT\0") - 2  # struct xt_entry_target: u16, name[29], u8, data
+    entries[target + 32] = variant
+    counters = ctypes.create_string_buffer(16 * int.from_bytes(count, sys.byteorder))
+    head = b"filter".ljust(32, b"\0") + hooks + count + size + points + count
+    head += struct.pack("P", ctypes.addressof(counters))
+    whole = head + bytes(entries)
+    return table_call(family, 64, ctypes.create_string_buffer(whole, len(whole)))
+
+
+def variant_byte(_firewall):
+    """Defect 11: the stock target takes every byte."""
+    for name, family in (("IPv4", socket.AF_INET), ("IPv6", socket.AF_INET6)):
+        for variant, wanted in ((1, 0), (2, 0), (3, errno.EINVAL), (0x80, errno.EINVAL),
+                                (255, errno.EINVAL), (0, 0)):
+            got = replace_variant(family, variant)
+            check(f"{name} variant {variant}: {errno.errorcode.get(wanted, 'accepted')}", got == wanted,
+                  errno.errorcode.get(got, got))
+
+
+# ---- crafted segments
+
+def crafted_tarpit(paths):
+    for name, peer in paths.all():
+        tarpit(name, peer)
+    answered("mangle FORWARD", paths.forward4, paths.forward4.ask((Peer.port(), MANGLED), SYN, 5),
+             flags=SYN | ACK)
+
+
+def crafted_honeypot(paths):
+    for name, peer in paths.all():
+        honeypot(name, peer)
+
+
+def crafted_reset(paths):
+    for name, peer in paths.all():
+        reset(name, peer)
+
+
+def fragments4(peer, cut, ident):
+    """A SYN in two fragments (RFC 791 section 3.2)."""
+    ports = (Peer.port(), TARPIT)
+    whole = peer.segment(ports, SYN, 1000, options=b"\2\4\5\xb4" + b"\1" * 20)
+    return peer.answers(ports, [ip4(peer.source, peer.target, whole[:cut], 0x2000, ident),
+                                ip4(peer.source, peer.target, whole[cut:], cut // 8, ident)])
+
+
+def fragments6(peer, cut, ident):
+    """The same with fragment headers (RFC 8200 section 4.5); without `cut` an atomic fragment (RFC 6946)."""
+    ports = (Peer.port(), TARPIT)
+    whole = peer.segment(ports, SYN, 1000, options=b"\2\4\5\xb4" + b"\1" * 20)
+    parts = [(whole[:cut], 1), (whole[cut:], cut)] if cut else [(whole, 0)]
+    return peer.answers(ports, [ip6(peer.source, peer.target, struct.pack("!BBHI", 6, 0, where, ident) + part, 44)
+                                for part, where in parts])
+
+
+def fragments(paths):
+    """Defect 14; and what nothing reassembled cannot be checked, so it must not be answered."""
+    answered("IPv4 SYN in two fragments, INPUT", paths.input4, fragments4(paths.input4, 24, 101), flags=SYN | ACK)
+    answered("IPv4 SYN cut inside the header, INPUT", paths.input4, fragments4(paths.input4, 16, 102),
+             flags=SYN | ACK)
+    silent("IPv4 SYN in two fragments, FORWARD without defragmentation", fragments4(paths.forward4, 24, 103))
+    silent("IPv6 SYN in two fragments without defragmentation", fragments6(paths.input6, 24, 104))
+    silent("IPv6 SYN in two fragments, FORWARD without defragmentation", fragments6(paths.forward6, 24, 105))
+    silent("IPv6 atomic fragment without defragmentation", fragments6(paths.input6, 0, 106))
+
+
+def packets(paths):
+    """Headers and destinations out of the ordinary."""
+    four, six = paths.input4, paths.input6
+    ports = (Peer.port(), TARPIT)
+    options = struct.pack("!BBBBBBBB", 6, 0, 1, 4, 0, 0, 0, 0)  # one PadN, RFC 8200 section 4.2
+    answered("IPv6 SYN behind destination options", six, six.answers(
+        ports, [ip6(six.source, six.target, options + six.segment(ports, SYN, 1000), 60)]),
+        flags=SYN | ACK, ack=1001)
+    ports = (Peer.port(), RESET)
+    for name, peer in (("IPv4", four), ("IPv6", six)):
+        answered(f"{name} padding of the link is no payload", peer, peer.answers(
+            ports, [packet(peer.source, peer.target, peer.segment(ports, SYN, 1000)) + bytes(30)]),
+            flags=RST | ACK, ack=1001)
+    everybody = b"\xff" * 6
+    for name, source, target, mac in (
+            ("IPv4 broadcast of the net", four.source, "10.9.0.255", everybody),
+            ("IPv4 broadcast", four.source, "255.255.255.255", everybody),
+            ("IPv4 multicast", four.source, "224.0.0.1", b"\1\0\x5e\0\0\1"),
+            ("IPv4 unicast in a broadcast frame", four.source, four.target, everybody),
+            ("IPv4 from a broadcast address", "10.9.0.255", four.target, None),
+            ("IPv4 from a multicast address", "224.0.0.1", four.target, None),
+            ("IPv6 multicast", six.source, "ff02::1", b"\x33\x33\0\0\0\1"),
+            ("IPv6 unicast in a broadcast frame", six.source, six.target, everybody),
+            ("IPv6 from a multicast address", "ff02::1", six.target, None),
+            ("IPv6 from the unspecified address", "::", six.target, None)):
+        ports = (Peer.port(), TARPIT)
+        silent(name, four.answers(ports, [packet(source, target, tcp(source, target, ports, SYN, 1))], mac))
+
+
+def random_frame(dice, peer):
+    """Any flags, numbers, options, lengths, and for some damage, fragments and extension headers."""
+    body = peer.segment((dice.randrange(40000, 60000), dice.choice((TARPIT, HONEYPOT, RESET))),
+                        dice.randrange(256), dice.getrandbits(32), dice.getrandbits(32),
+                        window=dice.choice((0, 1, 64000)),
+                        data=dice.randbytes(dice.choice((0, 0, 1, 5, 100, 1300))),
+                        options=dice.randbytes(4 * dice.randrange(11)),
+                        offset=dice.choice((None, None, None, dice.randrange(16))))
+    if dice.random() < 0.2:
+        body = body[:dice.randrange(len(body) + 1)]
+    if body and dice.random() < 0.2:
+        at = dice.randrange(len(body))
+        body = body[:at] + dice.randbytes(1) + body[at + 1:]
+    if not peer.six:
+        return ip4(peer.source, peer.target, body, dice.choice((0, 0, 0, 0x2000, 3)), dice.randrange(65536))
+    following = 6
+    for _ in range(dice.choice((0, 0, 0, 1, 2, 3))):
+        kind = dice.choice((0, 43, 44, 51, 60))
+        length = 0 if kind == 44 else dice.choice((0, 0, 0, 1, 200))
+        body = struct.pack("!BBBBI", following, length, dice.choice((0, 1)), dice.choice((0, 1, 4)), 0) + body
+        following = kind
+    return ip6(peer.source, peer.target, body, following)
+
+
+def random_packets(paths):
+    """Whatever arrives, what goes out is well formed, and the kernel stays as it is."""
+    dice, seen, bad = random.Random(7), 0, []
+    for _ in range(40):
+        for _ in range(50):
+            frame = random_frame(dice, dice.choice((paths.input4, paths.input6, paths.forward6)))
+            if len(frame) <= 1500:
+                paths.wire.send(frame)
+        answers = [one for one in paths.wire.settle() if one.target in ("10.9.0.66", "fd09::66")]
+        seen += len(answers)
+        bad += [one for one in answers if not one.intact or one.size
+                or one.flags not in (ACK, RST, RST | ACK, SYN | ACK)]
+    check("2000 random packets: some are answered", seen > 100, seen)
+    check("2000 random packets: every answer is well formed", not bad, told(bad))
+
+
+def ceiling(paths):
+    """Defect 4: replies a second and namespace are limited."""
+    rate, four = "/sys/module/xt_TARPIT/parameters/reply_rate", paths.input4
+    write(rate, 50)
+    four.wire.settle()
+    start = time.monotonic()
+    for number in range(400):
+        ports = (Peer.port(), TARPIT)
+        four.wire.send(packet(four.source, four.target, four.segment(ports, SYN, number)))
+    answers = [one for one in four.wire.settle() if one.target == four.source]
+    seconds = time.monotonic() - start
+    # One second's worth at once, and what was earned meanwhile: on a slow machine a few more.
+    check("50 a second: 400 SYNs get about 50 answers", 50 <= len(answers) <= min(52 + 50 * seconds, 399),
+          f"{len(answers)} in {seconds} s")
+    write(rate, 10000)
+    time.sleep(0.1)
+    answered("after it", four, four.ask((Peer.port(), TARPIT), SYN, 5), flags=SYN | ACK)
+
+
+# ---- two targets facing each other
+
+def starters(edge):
+    """What begins a talk: flags, seq, ack, window, payload. `edge` carries the receiver's cookie."""
+    for flags in (0, SYN, ACK, FIN, RST, SYN | ACK, FIN | ACK, RST | ACK, PSH | ACK, SYN | FIN, URG,
+                  FIN | PSH | URG):
+        for ack in (0, edge):
+            for window in (0, 64000):
+                for data in (b"", b"x"):
+                    yield flags, 1001, ack, window, data
+
+
+def facing(_paths):
+    """Defect 4: no segment, forged or not, makes two targets talk for longer than two answers."""
+    cable(("a", "e0", ("10.50.0.1/24", "fd50::1/64")), ("b", "e1", ("10.50.0.2/24", "fd50::2/64")), 0x5000)
+    wire = Wire("b", "e1", mac_bytes(0x5001), mac_bytes(0x5000), ("10.50.0.2", "10.50.0.1"))
+    variants = (("tarpit", TARPIT), ("honeypot", HONEYPOT), ("reset", RESET))
+    for where in ("a", "b"):
+        with namespace(where):
+            for program in ("iptables-legacy", "ip6tables-legacy"):
+                for name, port in variants:
+                    need(program, *f"-A INPUT -p tcp --dport {port} -j TARPIT --{name}".split())
+    pairs = [(here, there) for here in variants for there in variants]
+    for family, source, target in (("IPv4", "10.50.0.2", "10.50.0.1"), ("IPv6", "fd50::2", "fd50::1")):
+        for (here, sport), (there, dport) in pairs:
+            worst = facing_talks(wire, source, target, (sport, dport))
+            check(f"{family} {here} against {there}: three packets at most", len(worst) <= 2, told(worst[:20]))
+
+
+def facing_talks(wire, source, target, ports):
+    """The longest talk, its starter not counted, that any starter causes between two targets."""
+    wire.settle()
+    wire.send(packet(source, target, tcp(source, target, ports, SYN, 1000)))
+    accepted = [one for one in wire.settle() if one.source == target and one.flags & SYN]
+    worst, edge = [], accepted[0].seq + 1 if accepted else 1
+    for flags, seq, ack, window, data in starters(edge):
+        wire.settle()
+        wire.send(packet(source, target, tcp(source, target, ports, flags, seq, ack, window, data)))
+        # Each round trip of the fence leaves time for at least one more of the talk.
+        talk = [one for _ in range(3) for one in wire.settle(outgoing=True)]
+        worst = max(worst, talk, key=len)
+    return worst
+
+
+# ---- Linux as the peer
+
+class Client:
+    """A connection of the kernel's own TCP, seen through TCP_INFO (linux/tcp.h)."""
+
+    def __init__(self, name, where, address, port=TARPIT, device=None):
+        self.name = name
+        family = socket.AF_INET6 if is_six(address) else socket.AF_INET
+        with namespace(where):
+            self.socket = socket.socket(family, socket.SOCK_STREAM)
+            scope = socket.if_nametoindex(device) if device else 0
+        self.socket.settimeout(10)
+        self.place = (address, port, 0, scope) if is_six(address) else (address, port)
+        self.error = None
+
+    def connect(self):
+        try:
+            self.socket.connect(self.place)
+        except OSError as error:
+            self.error = error
+        return self
+
+    def info(self):
+        raw = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+        return {"state": raw[0], "probes": raw[3], "backoff": raw[4],
+                "unacked": int.from_bytes(raw[24:28], sys.byteorder),
+                "unsent": int.from_bytes(raw[144:148], sys.byteorder)}
+
+    def held(self):
+        """Established, nothing delivered, two probes or more sent and every one of them answered."""
+        if self.error:
+            return True
+        info = self.info()
+        return (info["state"] == 1 and info["unacked"] == 0 and info["unsent"] == 200
+                and info["backoff"] >= 2 and info["probes"] == 0)
+
+    def delivered(self):
+        info = self.info()
+        return info["state"] == 1 and info["unacked"] == 0 and info["unsent"] == 0
+
+
+def held(clients, seconds=0):
+    """
+    All at once. The peer's probe counter starts over only if the answers acknowledge the very edge of
+    the window: an old ACK lets `probes` grow with `backoff` until tcp_retries2 ends the connection.
+    """
+    for client in clients:
+        client.connect()
+        if not client.error:
+            client.socket.send(b"x" * 200)
+    all_held = lambda: all(client.held() for client in clients)
+    until(all_held)
+    if seconds:
+        time.sleep(seconds)
+        until(all_held)
+    for client in clients:
+        info = client.error or client.info()
+        check(f"{client.name}: held", not client.error and client.held(), info)
+        client.socket.close()
+
+
+def refused(name, where, address):
+    client = Client(name, where, address, RESET).connect()
+    check(f"{name}: refused", isinstance(client.error, ConnectionRefusedError), client.error)
+    client.socket.close()
+
+
+def routed():
+    return [Client("INPUT IPv4", "peer", "10.9.0.1"), Client("INPUT IPv6", "peer", "fd09::1"),
+            Client("FORWARD IPv4", "peer", "10.10.0.2"), Client("FORWARD IPv6", "peer", "fd10::2")]
+
+
+def linux_peers(seconds):
+    """Defects 1, 3, 5, 8. With tcp_retries2=3 a peer whose counter grows is gone after some 3 seconds."""
+    with namespace("peer"):
+        sysctl("net/ipv4/tcp_retries2", 3)
+    held([*routed(), Client("INPUT IPv6 link-local", "peer", link_local(0x900), device="p0"),
+          Client("loopback IPv4", None, "127.0.0.1"), Client("loopback IPv6", None, "::1")], seconds)
+    for name, where, address in (("IPv4", "peer", "10.9.0.1"), ("IPv6", "peer", "fd09::1"),
+                                 ("FORWARD IPv6", "peer", "fd10::2"), ("loopback IPv4", None, "127.0.0.1")):
+        refused(name, where, address)
+    for name, address in (("IPv4", "10.9.0.1"), ("IPv6", "fd09::1")):
+        client = Client(name, "peer", address, HONEYPOT).connect()
+        for size in (5000, 50000):
+            client.socket.send(b"q" * size)
+            check(f"honeypot {name} swallows {size} bytes", until(client.delivered), client.info())
+        client.socket.close()
+
+
+def policy_routing(firewall, paths):
+    """Defect 10: a reply takes the way its original's mark gives it."""
+    for six, net, via in (("", "10.99.0.0/24", "10.99.0.66"), ("-6 ", "fd99::/64", "fd99::66")):
+        ip(f"{six}rule add fwmark 5 lookup 100")
+        ip(f"{six}route add {net} dev t0 table 100")
+        ip(f"neigh replace {via} lladdr {mac_of(0x901)} dev t0 nud permanent")
+    peers = (("IPv4", Peer(paths.wire, "10.99.0.66", "10.9.0.1", 1460)),
+             ("IPv6", Peer(paths.wire, "fd99::66", "fd09::1", 1440)))
+    for name, peer in peers:
+        silent(f"{name} no route back without the mark", peer.ask((Peer.port(), TARPIT), SYN, 5))
+    firewall.both("-t mangle -A PREROUTING -j MARK --set-mark 5")
+    for name, peer in peers:
+        answered(f"{name} the mark is the reply's too", peer, peer.ask((Peer.port(), TARPIT), SYN, 5),
+                 flags=SYN | ACK)
+    firewall.both("-t mangle -F PREROUTING")
+
+
+def vrf(_paths):
+    ip("link add vrf0 type vrf table 10")
+    ip("link set vrf0 up")
+    cable((None, "t2", ()), ("vpeer", "p2", ("10.30.0.2/24", "fd30::2/64")), 0x3000)
+    ip("link set t2 master vrf0")
+    for address in ("10.30.0.1/24", "fd30::1/64"):
+        ip(f"addr add {address} dev t2")
+    held([Client("VRF IPv4", "vpeer", "10.30.0.1"), Client("VRF IPv6", "vpeer", "fd30::1"),
+          Client("VRF IPv6 link-local", "vpeer", link_local(0x3000), device="p2")])
+
+
+def bridge(_paths):
+    """Without an address on the bridge: the reply leaves by the port the segment came in by."""
+    need("modprobe", "br_netfilter")
+    ip("link add br0 type bridge")
+    for where, number, port in (("left", 0x4000, "q1"), ("right", 0x4100, "q2")):
+        own = "1" if where == "left" else "2"
+        cable((None, port, ()), (where, "e0", (f"10.40.0.{own}/24", f"fd40::{own}/64")), number)
+        ip(f"link set {port} master br0")
+    sysctl("net/ipv6/conf/br0/disable_ipv6", 1)
+    ip("link set br0 up")
+    for where, other, number in (("left", "2", 0x4101), ("right", "1", 0x4001)):
+        for address in (f"10.40.0.{other}", f"fd40::{other}"):
+            ip(f"-n {where} neigh replace {address} lladdr {mac_of(number)} dev e0 nud permanent")
+    held([Client("bridge IPv4", "left", "10.40.0.2"), Client("bridge IPv6", "left", "fd40::2")])
+    refused("bridge IPv4", "left", "10.40.0.2")
+    wire = Wire("left", "e0", mac_bytes(0x4001), mac_bytes(0x4101), ("10.40.0.1", "10.40.0.2"))
+    for source, target, mss in (("10.40.0.1", "10.40.0.2", 1460), ("fd40::1", "fd40::2", 1440)):
+        peer = Peer(wire, source, target, mss)
+        answered(f"{source}: the reply has the server's MAC address", peer,
+                 peer.ask((Peer.port(), TARPIT), SYN, 7), flags=SYN | ACK, mac=wire.gateway)
+
+
+# ---- conntrack
+
+def remote_entries():
+    """TCP entries, those of this machine's own loopback connections left out."""
+    with open("/proc/net/nf_conntrack", encoding="utf-8") as lines:
+        return [line for line in lines if " tcp " in line and "src=127." not in line
+                and "src=0000:0000:0000:0000:0000:0000:0000:0001" not in line]
+
+
+def untouched(mode, paths):
+    """Whatever a remote peer does leaves no entry."""
+    held([Client(f"{mode} {client.name}", "peer", client.place[0]) for client in routed()])
+    refused(f"{mode} IPv4", "peer", "10.9.0.1")
+    refused(f"{mode} IPv6", "peer", "fd09::1")
+    for name, peer in (("INPUT IPv4", paths.input4), ("FORWARD IPv6", paths.forward6)):
+        tarpit(f"{mode} {name}", peer, EDGES[:1])
+        honeypot(f"{mode} {name}", peer)
+        reset(f"{mode} {name}", peer)
+    entries = remote_entries()
+    check(f"{mode}: no entry", not entries, entries)
+
+
+def conntrack(firewall, paths, modes=("tracked", "strict", "untracked")):
+    loose = "net/netfilter/nf_conntrack_tcp_loose"
+    need("modprobe", "nf_conntrack")
+    firewall.both("-A OUTPUT -m conntrack --ctstate NEW")
+    if "tracked" in modes:
+        untouched("tracked", paths)
+        answered("IPv6 SYN in two fragments, reassembled (defect 14)", paths.input6,
+                 fragments6(paths.input6, 24, 201), flags=SYN | ACK)
+        answered("IPv4 SYN in two fragments, FORWARD, reassembled (defect 14)", paths.forward4,
+                 fragments4(paths.forward4, 24, 202), flags=SYN | ACK)
+    if "strict" in modes:
+        sysctl(loose, 0)
+        untouched("tcp_loose=0", paths)
+        sysctl(loose, 1)
+    if "untracked" in modes:
+        firewall.both("-t raw -A PREROUTING -p tcp -j CT --notrack")
+        untouched("NOTRACK", paths)
+
+
+def unload(firewall):
+    firewall.clear()
+    for where in ("a", "b"):
+        with namespace(where):
+            firewall.clear()
+    done = run("rmmod", "xt_TARPIT")
+    check("rmmod", done.returncode == 0, done.stderr)
+
+
+# ---- everything
+
+def in_group(name, function, *arguments):
+    report.group = name
+    try:
+        function(*arguments)
+    except Exception:  # reported like any other failure, and the groups after it still run
+        check("runs to its end", False, traceback.format_exc()[-600:])
+
+
+def all_groups():
+    paths = Paths()
+    legacy, nft = Firewall("legacy"), Firewall("nft")
+    in_group("legacy rules", rules, legacy)
+    in_group("variant byte", variant_byte, legacy)
+    in_group("fragments", fragments, paths)
+    in_group("tarpit", crafted_tarpit, paths)
+    in_group("honeypot", crafted_honeypot, paths)
+    in_group("reset", crafted_reset, paths)
+    in_group("packets", packets, paths)
+    in_group("Linux peers", linux_peers, 6)
+    in_group("policy routing", policy_routing, legacy, paths)
+    in_group("VRF", vrf, paths)
+    in_group("bridge", bridge, paths)
+    in_group("facing", facing, paths)
+    in_group("ceiling", ceiling, paths)
+    in_group("random packets", random_packets, paths)
+    in_group("conntrack", conntrack, legacy, paths)
+    in_group("unload", unload, legacy)
+    in_group("nft rules", rules, nft)
+    in_group("nft variants", nft_variants, paths)
+    in_group("nft Linux peers", linux_peers, 0)
+    in_group("nft conntrack", conntrack, nft, paths, ("untracked",))
+    in_group("nft unload", unload, nft)
+
+
+def nft_variants(paths):
+    for name, peer in paths.all():
+        tarpit(name, peer, EDGES[:1])
+        honeypot(name, peer)
+        reset(name, peer)
+
+
+def main():
+    global report, HOME
+    mount_all()
+    os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    report = Report("/dev/ttyS1")
+    HOME = os.open("/proc/self/ns/net", os.O_RDONLY)
+    # Softirqs run where the sender runs: one queue, so that the echo reply comes last.
+    os.sched_setaffinity(0, {0})
+    in_group("network", lambda: (make_namespaces(), make_network(), check("is up", True)))
+    all_groups()
+    report.line(done=True)
+    power_off()
+
+
+if __name__ == "__main__":
+    main()
