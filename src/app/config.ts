@@ -1,6 +1,7 @@
 import { basename, join, resolve } from "node:path";
 import type { Arch } from "../core/arch.ts";
-import { failure } from "../core/errors.ts";
+import { noRoom } from "../core/build-log.ts";
+import { badInput, environment, failure, type TarpitError } from "../core/errors.ts";
 import { assertSettings, type Dropped } from "../core/kconfig/assert.ts";
 import {
   lastWins,
@@ -177,10 +178,42 @@ async function runKconfig(
   };
   const result = await ports.processes.run(command, logFile === undefined ? {} : { logFile });
   if (result.code === 0) return result;
-  throw failure("config.kconfig", {
-    what: `make ${target} failed in ${basename(setup.tree)}`,
-    where: setup.tree,
-    next: "the lines above are what kconfig said; a wrong base or a missing compiler is the usual cause",
-    evidence: `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-15),
-  });
+  throw await kconfigFailed(target, `${result.stdout}\n${result.stderr}`, setup, ports);
+}
+
+/** What make said, as the kind of trouble it is: a base that is not there, the disk, or kconfig itself. */
+async function kconfigFailed(
+  target: string,
+  said: string,
+  setup: MakeSetup,
+  ports: Ports,
+): Promise<TarpitError> {
+  const what = `make ${target} failed in ${basename(setup.tree)}`;
+  const where = setup.tree;
+  const evidence = said.trim().split("\n").slice(-15);
+  if (/Can't find default configuration|No rule to make target '\S*config'/.test(said)) {
+    const configs = `arch/${setup.arch.srcArch}/configs`;
+    const known = await ports.files.list(join(setup.tree, configs));
+    return badInput("config.base", {
+      what: `this tree has no base configuration "${target}"`,
+      where: join(where, configs),
+      next: `give one of: ${["defconfig", ...known].slice(0, 20).join(", ")}`,
+    });
+  }
+  if (noRoom.test(said)) {
+    const next = "make room there, then run the same command again";
+    return environment("config.disk-full", { what: "the disk is full", where, next, evidence });
+  }
+  if (/Permission denied|Read-only file system/.test(said)) {
+    const next = "give yourself write permission there, or configure a copy of the tree";
+    return environment("config.unwritable", {
+      what: "the tree cannot be written: kconfig is compiled in it",
+      where,
+      next,
+      evidence: evidence.slice(-3),
+    });
+  }
+  const next =
+    "the lines above are what kconfig said; a wrong base or a missing compiler is the usual cause";
+  return failure("config.kconfig", { what, where, next, evidence });
 }

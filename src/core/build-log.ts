@@ -35,7 +35,7 @@ const gaveUp = /^make(?:\[\d+\])?: \*\*\* (.*)$/;
 const continues = /^(?: {2,}|\s*\d* \||In file included|\s+from )|: note: /;
 
 /** strerror(3) of ENOSPC and EDQUOT; dash's echo calls every failed write an I/O error. */
-const noRoom = /No space left on device|Disk quota exceeded|echo: I\/O error/;
+export const noRoom = /No space left on device|Disk quota exceeded|echo: I\/O error/;
 /** Lines that say nothing of a failure: kbuild's other short forms, make's directories. */
 const quiet = /^(?: {2}[A-Z]|make(?:\[\d+\])?: (?:Entering|Leaving) directory|#)/;
 const fewWords = 8;

@@ -214,6 +214,23 @@ describe("a base configuration", () => {
   });
 });
 
+test("config: a tree that kconfig cannot be compiled in, and a base that the tree does not have", async () => {
+  const config = ["config", toy.tree, "--arch", "toy", "--base"];
+  await refused([...config, "none_defconfig"], 2, 'no base configuration "none_defconfig"');
+  const makefile = join(toy.tree, "Makefile");
+  const says = (words: string): void =>
+    writeFileSync(
+      makefile,
+      `VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 9\ndefconfig:\n\t@echo "${words}" >&2; false\n`,
+    );
+  says("mkdir: x: Permission denied");
+  await refused([...config, "defconfig"], 3, "the tree cannot be written");
+  says("ld: final link failed: No space left on device");
+  await refused([...config, "defconfig"], 3, "the disk is full");
+  says("kaputt");
+  await refused([...config, "defconfig"], 1, "kaputt");
+});
+
 describe("other runs", () => {
   test("three at once on one cache and tree: they wait for each other and make the same", async () => {
     const outs = ["one", "two", "three"].map((name) => join(toy.dir, name));

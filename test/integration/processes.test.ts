@@ -21,6 +21,13 @@ const until = async (holds: () => boolean): Promise<boolean> => {
 };
 
 describe("processes", () => {
+  test("a log that cannot take any more ends the program, and is told as the disk's trouble", async () => {
+    const run = new NodeProcesses().run(sh("while :; do echo words; done"), {
+      logFile: "/dev/full",
+    });
+    await expect(run).rejects.toMatchObject({ code: "ENOSPC", path: "/dev/full" });
+  });
+
   test("exit code, both streams, lines, the log file", async () => {
     const logFile = join(await mkdtemp(join(tmpdir(), "tk-")), "log");
     const lines: string[] = [];

@@ -49,6 +49,25 @@ describe("build log", () => {
     ]);
   });
 
+  test("words in no known form are shown when nothing better is there; a full disk is known by them", () => {
+    const said = [
+      "make: Entering directory '/t'",
+      "  CC      init/main.o",
+      "/tmp/cc1.s: Fatal error: can't write 8 bytes to section .text of main.o: 'No space left on device'",
+      "make: *** [Makefile:1: main.o] Error 1",
+      "make: *** Waiting for unfinished jobs....",
+      "what comes after it",
+    ];
+    const { summary } = read(said.join("\n"));
+    expect(failureLines(summary)).toEqual([
+      said[2],
+      "[Makefile:1: main.o] Error 1",
+      "Waiting for unfinished jobs....",
+    ]);
+    expect(summary.diskFull).toBe(true);
+    expect(read("a.c:1:1: error: x").summary.diskFull).toBe(false);
+  });
+
   test("UTF-8 quotes that came as bytes are readable again", () => {
     const bytes = Buffer.from("a.c:1:1: error: call to ‘f’").toString("latin1");
     expect(failureLines(read(bytes).summary)).toEqual(["a.c:1:1: error: call to ‘f’"]);

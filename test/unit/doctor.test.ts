@@ -226,6 +226,11 @@ describe("requireTools and ensureTools", () => {
       requireTools(["kernel", "launcher"], sparc64, [], ports, { launcher: "ccache" }),
     );
     expect(error.trouble.what).toContain("ccache");
+    expect(error.trouble.next).toContain("apt-get install");
+    const own = await caught(
+      requireTools(["launcher"], sparc64, [], ports, { launcher: "./nope" }),
+    );
+    expect(own.trouble.next).toContain("install ./nope yourself");
   });
 
   test("--install installs, and says so when that did not help", async () => {

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Arch } from "../../src/core/arch.ts";
-import { compilerOf, makeArguments } from "../../src/core/make.ts";
+import { TarpitError } from "../../src/core/errors.ts";
+import { showCommand } from "../../src/core/command.ts";
+import {
+  compilerOf,
+  makeArguments,
+  refuseOddDirectory,
+  refuseOddTools,
+} from "../../src/core/make.ts";
 
 const arch = { makeArch: "sparc64", crossPrefix: "sparc64-linux-gnu-" } as Arch;
 const setup = { tree: "/t", buildDir: "/b", arch, jobs: 2, epoch: 5 };
@@ -22,5 +29,33 @@ describe("make arguments", () => {
   test("--cc wins over --cross-compile, and that over the arch", () => {
     expect(compilerOf({ arch, crossCompile: "x-" })).toBe("x-gcc");
     expect(compilerOf({ arch, crossCompile: "x-", cc: "gcc-11" })).toBe("gcc-11");
+  });
+});
+
+describe("what reaches make and a shell", () => {
+  test.each(["gcc-11", "/opt/x/bin/cc", "./gcc+x", "sparc64-linux-gnu-", "ünï"])(
+    "%s may",
+    (word) => {
+      expect(() => refuseOddTools({ cc: word, crossCompile: word, launcher: word })).not.toThrow();
+      expect(() => refuseOddDirectory(word, "the tree", "move it")).not.toThrow();
+    },
+  );
+  test.each(["a b", "-x", "$(id)", "a;b", "a:b", "a#b", "a%b", "`id`", "a\nb", "a=b", "a'b", ""])(
+    "%j may not",
+    (word) => {
+      expect(() => refuseOddTools({ launcher: word })).toThrow(TarpitError);
+      expect(() => refuseOddDirectory(word, "the tree", "move it")).toThrow(TarpitError);
+    },
+  );
+  test("a command is shown as a shell reads it back", () => {
+    const command = {
+      program: "make",
+      args: ["-C", "/a b", "CC=ccache gcc", "it's"],
+      env: { LC_ALL: "C", CC: undefined },
+      cwd: "/t",
+    };
+    expect(showCommand(command)).toBe(
+      String.raw`(cd /t && LC_ALL=C make -C '/a b' 'CC=ccache gcc' 'it'\''s')`,
+    );
   });
 });

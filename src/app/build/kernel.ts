@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { BuildLogReader, type LogSummary } from "../../core/build-log.ts";
 import { badInput } from "../../core/errors.ts";
-import { parseKernelRelease } from "../../core/kernel-version.ts";
 import { cleanMakeEnvironment, makeArguments, type MakeSetup } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { makeConfig, type ConfigResult } from "../config.ts";
@@ -88,13 +87,19 @@ export async function compileKernel(
   };
 }
 
-export const configure = (
+/** The configuration in the build tree; a release that cannot be is refused here, not after compiling. */
+export async function configure(
   plan: BuildPlan,
   setup: MakeSetup,
   logFile: string,
   ports: Ports,
-): Promise<ConfigResult> =>
-  makeConfig(plan.config, setup, join(setup.buildDir ?? setup.tree, ".config"), ports, logFile);
+): Promise<ConfigResult> {
+  const path = join(setup.buildDir ?? setup.tree, ".config");
+  const made = await makeConfig(plan.config, setup, path, ports, logFile);
+  const local = /^"(.*)"$/.exec(made.settings.get("LOCALVERSION") ?? "")?.[1] ?? "";
+  plainRelease(plan.version.text + local);
+  return made;
+}
 
 export const makeCommand = (setup: MakeSetup, targets: readonly string[]): Command => ({
   program: "make",
@@ -135,8 +140,12 @@ export async function runMake(
 /** What the kernel will call itself; it names directories here and below /lib/modules. */
 export async function kernelRelease(setup: MakeSetup, ports: Ports): Promise<string> {
   const path = join(setup.buildDir ?? setup.tree, "include/config/kernel.release");
-  const release = (await ports.files.readText(path)).trim();
-  if (parseKernelRelease(release)) return release;
+  return plainRelease((await ports.files.readText(path)).trim());
+}
+
+/** A release as uname(2) has room for, of characters that mean nothing in a path or to make. */
+function plainRelease(release: string): string {
+  if (/^\d[\w.+~-]{0,63}$/.test(release)) return release;
   throw badInput("build.release", {
     what: `${JSON.stringify(release)} cannot be a kernel's release`,
     where: "EXTRAVERSION in the tree's Makefile, or CONFIG_LOCALVERSION",

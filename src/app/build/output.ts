@@ -24,10 +24,10 @@ export async function openOutput(out: string, ports: Ports): Promise<Output> {
   }
 }
 
-/** What a killed run left of artifacts half assembled: nothing refers to it any more. */
+/** What a killed run left: artifacts half assembled, and drafts of a lock that it did not get to. */
 async function clearLeftovers(corner: string, ports: Ports): Promise<void> {
   for (const name of await ports.files.list(corner)) {
-    if (name.startsWith("stage-")) await ports.files.remove(join(corner, name));
+    if (/^(?:stage-|lock\.)/.test(name)) await ports.files.remove(join(corner, name));
   }
 }
 
