@@ -10,6 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { Header } from "tar";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyArtifacts, type VerifyReport } from "../../src/app/verify-artifacts.ts";
 import { wordsOf } from "../../src/cli/render/findings.ts";
@@ -291,6 +293,16 @@ describe("the module", () => {
     expect(
       codes(await spoiled((dir) => writeFileSync(join(dir, "modules.tar.gz"), "no gzip"))),
     ).toEqual(["file.unreadable"]);
+    const size = 40 << 20;
+    const entry = (path: string): Buffer => {
+      const block = Buffer.alloc(512 + size);
+      new Header({ path, size, mode: 0o644, type: "File" }).encode(block, 0);
+      return block;
+    };
+    const modules = ["a", "b"].map((name) => entry(`lib/modules/${name}/xt_TARPIT.ko`));
+    const bomb = (dir: string): void =>
+      writeFileSync(join(dir, "modules.tar.gz"), gzipSync(Buffer.concat(modules), { level: 1 }));
+    expect(codes(await spoiled(bomb))).toEqual(["file.unreadable"]);
   });
 
   crossTest("alone and of another machine", async () => {

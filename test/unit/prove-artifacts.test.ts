@@ -85,6 +85,14 @@ describe("the artifact directory", () => {
       openArtifacts("/out/k", ports({ ...good, scope: "module" })),
     ).rejects.toMatchObject({ exit: 2, code: "prove.scope" });
   });
+  test("metadata.json that is not what it should be is bad input, never a crash", async () => {
+    for (const odd of [null, [], { arch: 1 }, { ...good, abis: 5 }]) {
+      await expect(openArtifacts("/out/k", ports(odd as object))).rejects.toMatchObject({
+        exit: 2,
+        code: "prove.metadata",
+      });
+    }
+  });
   test("without QEMU: the environment's trouble, and the doctor's command", async () => {
     await expect(prove({ artifacts: "/out" }, ports(good))).rejects.toMatchObject({
       exit: 3,

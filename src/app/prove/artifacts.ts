@@ -47,10 +47,18 @@ async function findDirectory(given: string, ports: Ports): Promise<string> {
   });
 }
 
+/** Artifacts may come from anywhere: what is used of it is what it should be. */
+function checkedMetadata(json: unknown): Metadata {
+  const { arch, abis } = (json ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof arch !== "string") throw new Error("it names no arch");
+  if (abis !== undefined && !Array.isArray(abis)) throw new Error("abis is no list");
+  return json as Metadata;
+}
+
 async function readMetadata(dir: string, ports: Ports): Promise<Metadata> {
   const path = join(dir, "metadata.json");
   try {
-    return JSON.parse(await ports.files.readText(path)) as Metadata;
+    return checkedMetadata(JSON.parse(await ports.files.readText(path)));
   } catch (error) {
     throw badInput("prove.metadata", {
       what: `metadata.json cannot be read: ${(error as Error).message}`,

@@ -20,7 +20,7 @@ export interface ModuleArchive {
 }
 
 const chunk = 1 << 20;
-/** A module with its debug information is about 1 MB; more than this is not read into memory. */
+/** A module with its debug information is about 1 MB; more than this, all together, is not read into memory. */
 const largest = 64 << 20;
 const wanted = /(^|\/)(xt_TARPIT\.ko(\.gz|\.xz|\.zst)?|modules\.dep|modules\.builtin)$/;
 
@@ -28,6 +28,7 @@ const wanted = /(^|\/)(xt_TARPIT\.ko(\.gz|\.xz|\.zst)?|modules\.dep|modules\.bui
 export async function readModuleArchive(path: string, ports: Ports): Promise<ModuleArchive> {
   const kept = new Map<string, Buffer>();
   const releases = new Set<string>();
+  let room = largest;
   const parser = new Parser({ strict: true });
   const done = new Promise<void>((resolve, reject) => {
     parser.on("end", resolve);
@@ -39,7 +40,12 @@ export async function readModuleArchive(path: string, ports: Ports): Promise<Mod
     const name = entry.path.replace(/^\.\//, "");
     const release = /^lib\/modules\/([^/]+)/.exec(name)?.[1];
     if (release !== undefined) releases.add(release);
-    if (!wanted.test(name) || entry.size > largest) return void entry.resume();
+    if (!wanted.test(name)) return void entry.resume();
+    room -= entry.size;
+    if (room < 0) {
+      parser.abort(new Error(`${name} and the like are larger than ${largest >> 20} MiB together`));
+      return;
+    }
     const chunks: Buffer[] = [];
     entry.on("data", (data: Buffer) => chunks.push(data));
     entry.on("end", () => kept.set(name, Buffer.concat(chunks)));
