@@ -5,7 +5,7 @@ import { buildKey, findFinished, rememberFinished } from "./build/key.ts";
 import { compileKernel, inBuildDir } from "./build/kernel.ts";
 import { compileModule } from "./build/module.ts";
 import { openOutput } from "./build/output.ts";
-import { makePlan, type BuildPlan } from "./build/plan.ts";
+import { type BuildPlan, checkRequest, makePlan } from "./build/plan.ts";
 import { StageTimer } from "./build/stages.ts";
 import { preparedTree } from "./build/tree.ts";
 import type { ConfigRequest } from "./config.ts";
@@ -47,6 +47,7 @@ export interface BuildResult {
  */
 export async function build(request: BuildRequest, ports: Ports): Promise<BuildResult> {
   const timer = new StageTimer(ports);
+  await checkRequest(request, ports);
   const output = await openOutput(request.out, ports);
   try {
     const plan = await makePlan(request, timer, ports);

@@ -214,6 +214,20 @@ describe("a base configuration", () => {
   });
 });
 
+test("options that contradict each other are refused, and no output directory is made for them", async () => {
+  const build = ["build", "--arch", "toy", "--out", toy.out];
+  for (const [more, word] of [
+    [["--against", "h", "--tree", toy.tree], "--against takes source and configuration"],
+    [["--against", "h", "--set", "A=y"], "--against --set"],
+    [["--kernel", "6.1", "--tree", toy.tree], "both name the source"],
+    [["--userland", "32"], "no 32-bit userland"],
+    [["--profile", "none"], 'unknown profile "none"'],
+  ] as const) {
+    await refused([...build, ...more], 2, word);
+    expect(existsSync(toy.out)).toBe(false);
+  }
+});
+
 test("config: a tree that kconfig cannot be compiled in, and a base that the tree does not have", async () => {
   const config = ["config", toy.tree, "--arch", "toy", "--base"];
   await refused([...config, "none_defconfig"], 2, 'no base configuration "none_defconfig"');

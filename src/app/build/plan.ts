@@ -6,7 +6,7 @@ import { compilerOf, type MakeSetup, refuseOddDirectory, refuseOddTools } from "
 import type { Ports } from "../../ports.ts";
 import type { BuildRequest } from "../build.ts";
 import { planConfig, type ConfigPlan } from "../config.ts";
-import { loadArch } from "../data.ts";
+import { loadArch, loadProfile } from "../data.ts";
 import { ensureTools } from "../doctor.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
@@ -36,9 +36,6 @@ export async function makePlan(
   timer: StageTimer,
   ports: Ports,
 ): Promise<BuildPlan> {
-  refuseBoth(request);
-  refuseOddTools(request);
-  refuseOddDirectory(ports.cacheDir, "the cache", "put it elsewhere: TARPIT_KIT_CACHE=/some/where");
   const arch = await loadArch(request.arch, ports);
   const abis = chooseAbis(arch, request.userland);
   const scope = request.against === undefined ? request.scope : "module";
@@ -81,11 +78,38 @@ function needs(request: BuildRequest) {
   ];
 }
 
-function refuseBoth(request: BuildRequest): void {
-  if (request.tree === undefined || request.kernel === undefined) return;
+/** What can be seen to be wrong before anything is written, the output directory included. */
+export async function checkRequest(request: BuildRequest, ports: Ports): Promise<void> {
+  refuseContradictions(request);
+  refuseOddTools(request);
+  refuseOddDirectory(ports.cacheDir, "the cache", "put it elsewhere: TARPIT_KIT_CACHE=/some/where");
+  const arch = await loadArch(request.arch, ports);
+  chooseAbis(arch, request.userland);
+  if (request.profile !== undefined) await loadProfile(request.profile, arch, ports);
+}
+
+/** Options of which one would silently decide against the other. */
+function refuseContradictions(request: BuildRequest): void {
+  const { tree, kernel, against, profile, base, fragments, set } = request;
+  const given = (name: string, value: string | undefined) => (value === undefined ? [] : [name]);
+  const sources = [...given("--tree", tree), ...given("--kernel", kernel)];
+  const configuration = [
+    ...given("--profile", profile),
+    ...given("--base", base),
+    ...given("--fragment", fragments[0]),
+    ...given("--set", set[0]),
+  ];
+  if (against !== undefined && sources.length + configuration.length > 0) {
+    throw badInput("build.against-alone", {
+      what: "--against takes source and configuration from the headers",
+      where: ["--against", ...sources, ...configuration].join(" "),
+      next: "leave the other options out, or build without --against",
+    });
+  }
+  if (sources.length < 2) return;
   throw badInput("build.source", {
     what: "--tree and --kernel both name the source",
-    where: `--tree ${request.tree} --kernel ${request.kernel}`,
+    where: `--tree ${tree} --kernel ${kernel}`,
     next: "give one of them",
   });
 }
