@@ -3,6 +3,7 @@ import type { Arch } from "../../src/core/arch.ts";
 import { TarpitError } from "../../src/core/errors.ts";
 import { showCommand } from "../../src/core/command.ts";
 import {
+  cleanMakeEnvironment,
   compilerOf,
   makeArguments,
   refuseOddDirectory,
@@ -45,6 +46,13 @@ describe("what reaches make and a shell", () => {
     (word) => {
       expect(() => refuseOddTools({ launcher: word })).toThrow(TarpitError);
       expect(() => refuseOddDirectory(word, "the tree", "move it")).toThrow(TarpitError);
+    },
+  );
+  test.each(["LLVM", "CC", "HOSTCC", "KCFLAGS", "KCPPFLAGS", "MAKEFILES", "M", "GNUMAKEFLAGS"])(
+    "%s of the caller does not",
+    (name) => {
+      expect(Object.keys(cleanMakeEnvironment)).toContain(name);
+      expect(cleanMakeEnvironment[name]).toBeUndefined();
     },
   );
   test("a command is shown as a shell reads it back", () => {
