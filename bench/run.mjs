@@ -2,7 +2,15 @@
 // turn (A B A B …), so that a machine that slows down slows both. Nothing here is a test: a
 // figure over its target is printed as such and the exit code stays 0.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,9 +23,14 @@ const cache = process.env.TARPIT_KIT_CACHE ?? join(process.env.HOME, ".cache/tar
 /** Wall seconds and what was printed; a failed command ends the bench. */
 function time(program, args, env = {}) {
   const started = process.hrtime.bigint();
-  const result = spawnSync(program, args, { encoding: "utf8", env: { ...process.env, ...env }, maxBuffer: 1 << 28 });
+  const result = spawnSync(program, args, {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+  });
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
-  if (result.status !== 0) throw new Error(`${program} ${args.join(" ")}: ${result.status}\n${result.stderr}`);
+  if (result.status !== 0)
+    throw new Error(`${program} ${args.join(" ")}: ${result.status}\n${result.stderr}`);
   return { seconds, stdout: result.stdout, stderr: result.stderr };
 }
 const kit = (args, env) => time(process.execPath, [bin, ...args], env);
@@ -25,7 +38,12 @@ const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.le
 
 function pairs(count, a, b) {
   const runs = Array.from({ length: count }, () => ({ a: a().seconds, b: b().seconds }));
-  return { a: median(runs.map((r) => r.a)), b: median(runs.map((r) => r.b)), ratio: median(runs.map((r) => r.a / r.b)), difference: median(runs.map((r) => r.a - r.b)) };
+  return {
+    a: median(runs.map((r) => r.a)),
+    b: median(runs.map((r) => r.b)),
+    ratio: median(runs.map((r) => r.a / r.b)),
+    difference: median(runs.map((r) => r.a - r.b)),
+  };
 }
 
 const show = (name, value, target, unit = "") => {
@@ -36,24 +54,38 @@ const show = (name, value, target, unit = "") => {
 /** The kernel's tar.xz inside the package that fetch has brought: the same bytes for both sides. */
 function innerTar(cacheDir, tree) {
   const version = /\/debian-(.+)-[0-9a-f]{12}\/linux$/.exec(tree)[1];
-  const deb = readdirSync(join(cacheDir, "downloads")).find((name) => name.startsWith(`linux-source-6.1_${version}_`) && name.endsWith(".deb"));
+  const deb = readdirSync(join(cacheDir, "downloads")).find(
+    (name) => name.startsWith(`linux-source-6.1_${version}_`) && name.endsWith(".deb"),
+  );
   const inner = "./usr/src/linux-source-6.1.tar.xz";
-  time("sh", ["-c", `dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --strip-components=3 ${inner}`, "sh", join(cacheDir, "downloads", deb), work]);
+  time("sh", [
+    "-c",
+    `dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --strip-components=3 ${inner}`,
+    "sh",
+    join(cacheDir, "downloads", deb),
+    work,
+  ]);
   return join(work, "linux-source-6.1.tar.xz");
 }
 
 const benches = {
   version() {
-    const result = pairs(15, () => kit(["--version"]), () => time(process.execPath, ["-e", "0"]));
+    const result = pairs(
+      15,
+      () => kit(["--version"]),
+      () => time(process.execPath, ["-e", "0"]),
+    );
     show("--version over node -e 0", result.difference * 1000, 80, " ms");
   },
 
   /** Without the download, which is the mirror's speed: the package is there before the clock runs. */
   fetch() {
-    if (spawnSync("apt-get", ["--version"]).error) return console.log("fetch: skipped, there is no apt");
+    if (spawnSync("apt-get", ["--version"]).error)
+      return console.log("fetch: skipped, there is no apt");
     const own = join(work, "own");
     const plain = join(work, "plain");
-    if (existsSync(join(cache, "downloads"))) cpSync(join(cache, "downloads"), join(own, "downloads"), { recursive: true });
+    if (existsSync(join(cache, "downloads")))
+      cpSync(join(cache, "downloads"), join(own, "downloads"), { recursive: true });
     // Both remove the last tree first, off the clock.
     const unpackAgain = () => {
       rmSync(join(own, "sources"), { recursive: true, force: true });
@@ -75,7 +107,11 @@ const benches = {
 
   "patch-check"() {
     const tree = kit(["fetch", "debian:6.1"]).stdout.trim();
-    const result = pairs(7, () => kit(["patch", "--check", tree]), () => time(process.execPath, ["-e", "0"]));
+    const result = pairs(
+      7,
+      () => kit(["patch", "--check", tree]),
+      () => time(process.execPath, ["-e", "0"]),
+    );
     show("patch --check on the full tree", result.a, 0.3, " s");
   },
 
@@ -85,29 +121,65 @@ const benches = {
     const once = (name) => {
       const own = join(work, name);
       mkdirSync(own, { recursive: true });
-      if (existsSync(join(cache, "sources"))) cpSync(join(cache, "sources"), join(own, "sources"), { recursive: true, verbatimSymlinks: true });
-      if (existsSync(join(cache, "downloads"))) cpSync(join(cache, "downloads"), join(own, "downloads"), { recursive: true });
-      const args = [bin, "build", "--arch", "sparc64", "--launcher", "ccache", "--out", join(own, "out"), "--json"];
-      return { own, args, run: time("/usr/bin/time", ["-f", "%M %U %S", process.execPath, ...args], { ...ccache, TARPIT_KIT_CACHE: own, TARPIT_KIT_TRACE: "1" }) };
+      if (existsSync(join(cache, "sources")))
+        cpSync(join(cache, "sources"), join(own, "sources"), {
+          recursive: true,
+          verbatimSymlinks: true,
+        });
+      if (existsSync(join(cache, "downloads")))
+        cpSync(join(cache, "downloads"), join(own, "downloads"), { recursive: true });
+      const args = [
+        bin,
+        "build",
+        "--arch",
+        "sparc64",
+        "--launcher",
+        "ccache",
+        "--out",
+        join(own, "out"),
+        "--json",
+      ];
+      return {
+        own,
+        args,
+        run: time("/usr/bin/time", ["-f", "%M %U %S", process.execPath, ...args], {
+          ...ccache,
+          TARPIT_KIT_CACHE: own,
+          TARPIT_KIT_TRACE: "1",
+        }),
+      };
     };
     const cold = once("cold");
-    const trace = JSON.parse(cold.run.stderr.split("\n").find((line) => line.startsWith(`{"trace"`)) ?? "{}").trace;
+    const trace = JSON.parse(
+      cold.run.stderr.split("\n").find((line) => line.startsWith(`{"trace"`)) ?? "{}",
+    ).trace;
     const again = time(process.execPath, cold.args, { ...ccache, TARPIT_KIT_CACHE: cold.own });
     const warm = once("warm");
     show("build: our own CPU over the run", trace.cpuSeconds / cold.run.seconds, 0.02);
-    show("build: wall time outside child processes over the run", trace.outsideSeconds / cold.run.seconds, 0.02);
+    show(
+      "build: wall time outside child processes over the run",
+      trace.outsideSeconds / cold.run.seconds,
+      0.02,
+    );
     show("build: peak memory of our process", trace.maxRssMiB, 200, " MiB");
     show("build: nothing changed", again.seconds, 2, " s");
-    show("build: ccache-warm in a new directory over cold", warm.run.seconds / cold.run.seconds, 0.25);
+    show(
+      "build: ccache-warm in a new directory over cold",
+      warm.run.seconds / cold.run.seconds,
+      0.25,
+    );
     console.log(`  cold ${cold.run.seconds.toFixed(1)} s, warm ${warm.run.seconds.toFixed(1)} s`);
     const dir = JSON.parse(cold.run.stdout).results[0].dir;
-    console.log(`  stages: ${JSON.stringify(JSON.parse(readFileSync(join(dir, "metadata.json"), "utf8")).seconds)}`);
+    console.log(
+      `  stages: ${JSON.stringify(JSON.parse(readFileSync(join(dir, "metadata.json"), "utf8")).seconds)}`,
+    );
   },
 };
 
 const wanted = process.argv.slice(2);
 try {
-  for (const [name, bench] of Object.entries(benches)) if (wanted.length === 0 || wanted.includes(name)) bench();
+  for (const [name, bench] of Object.entries(benches))
+    if (wanted.length === 0 || wanted.includes(name)) bench();
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

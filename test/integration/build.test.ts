@@ -215,6 +215,8 @@ describe("bad input to build", () => {
     await refused(["build", "--arch", "vax", "--tree", toy.tree], 2, "vax", "toy");
     await refused([...base(), "--profile", "nope"], 2, "nope", "choose one of: toy");
     await refused(["build", "--arch", "toy", "--kernel", "7.x"], 2, "7.x");
+    // Refused for want of a series, not for want of a network: nothing is fetched.
+    await refused(["build", "--arch", "toy", "--kernel", "5.10.1"], 2, "5.10.1", "6.1");
     mkdirSync(join(toy.dir, "empty"));
     await refused(["build", "--arch", "toy", "--tree", join(toy.dir, "empty")], 2, "kernel");
     const makefile = join(toy.tree, "Makefile");

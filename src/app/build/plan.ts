@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { type Abi, type Arch, chooseAbis } from "../../core/arch.ts";
 import { badInput } from "../../core/errors.ts";
-import { type KernelVersion } from "../../core/kernel-version.ts";
+import { type KernelVersion, parseKernelVersion } from "../../core/kernel-version.ts";
 import { compilerOf, type MakeSetup, refuseOddDirectory, refuseOddTools } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
 import type { BuildRequest } from "../build.ts";
@@ -123,6 +123,9 @@ async function bring(
     request.tree === undefined
       ? (spec ?? (await defaultSpec(ports)))
       : resolve(ports.host.cwd, request.tree);
+  // A release that no series is for is refused before 140 MB of it are fetched.
+  const release = request.tree === undefined ? parseKernelVersion(chosen) : undefined;
+  if (release) await loadSeries(ports, request.series, release);
   const { insecureSkipVerify, mirror } = request;
   const source = await fetchSource(
     { spec: chosen, insecureSkipVerify, ...(mirror === undefined ? {} : { mirror }) },
