@@ -32,6 +32,7 @@ WINDOW, HONEYPOT_WINDOW = 5, 64240
 
 MASK = 0xFFFFFFFF
 EDGES = (1000, 0x7FFFFFF0, 0xFFFFFFFA, 0xFFFFFFFF)  # ISS before, at and behind each wrap
+STORM = 2000  # segments that nothing here causes at once
 PATIENCE = 30  # seconds until something that must come is missed, on however busy a machine
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -244,7 +245,10 @@ class Wire:
         self.number = (self.number + 1) & 0xFFFF
         self.send(echo_request(*self.fence, self.number))
         found, end = [], time.monotonic() + PATIENCE
-        while select.select([self.socket], [], [], max(0, end - time.monotonic()))[0]:
+        # A storm would keep the socket readable for ever: it ends this as well.
+        while len(found) < STORM and time.monotonic() < end:
+            if not select.select([self.socket], [], [], 1)[0]:
+                continue
             frame, address = self.socket.recvfrom(65536)
             if address[2] == 4 and not outgoing:  # PACKET_OUTGOING
                 continue
@@ -253,7 +257,7 @@ class Wire:
             segment = parse(frame)
             if segment:
                 found.append(segment)
-        raise RuntimeError("no answer to an echo request")
+        raise RuntimeError(f"no answer to an echo request, but {len(found)} segments, as {told(found[-3:])}")
 
     def echoed(self, frame):
         body = frame[14:]
@@ -802,6 +806,11 @@ class Client:
         return (info["state"] == 1 and info["unacked"] == 0 and info["unsent"] == 200
                 and info["backoff"] >= 2 and info["probes"] == 0)
 
+    def abort(self):
+        """With an RST: closed with data pending, it would go on probing while other checks run."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
     def delivered(self):
         info = self.info()
         return info["state"] == 1 and info["unacked"] == 0 and info["unsent"] == 0
@@ -824,7 +833,7 @@ def held(clients, seconds=0):
     for client in clients:
         info = client.error or client.info()
         check(f"{client.name}: held", not client.error and client.held(), info)
-        client.socket.close()
+        client.abort()
 
 
 def refused(name, where, address):
