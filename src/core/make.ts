@@ -143,3 +143,23 @@ export const cleanMakeEnvironment: Readonly<Record<string, string | undefined>> 
   LC_CTYPE: undefined,
   LC_MESSAGES: undefined,
 };
+
+/**
+ * The environment of a make that compiles. ccache is told which directory to take out of paths
+ * (ccache(1), base_dir, hash_dir), so that it hits in another cache directory too; what the
+ * objects hold of paths is mapped away by -ffile-prefix-map in any case.
+ */
+export function makeEnvironment(setup: MakeSetup): Readonly<Record<string, string | undefined>> {
+  if (setup.launcher?.split("/").at(-1) !== "ccache" || setup.buildDir === undefined) {
+    return cleanMakeEnvironment;
+  }
+  const base = commonDirectory(setup.tree, setup.buildDir);
+  return { ...cleanMakeEnvironment, CCACHE_BASEDIR: base, CCACHE_NOHASHDIR: "1" };
+}
+
+/** The deepest directory that holds both paths. */
+function commonDirectory(a: string, b: string): string {
+  const [left, right] = [a.split("/"), b.split("/")];
+  const differ = left.findIndex((name, index) => name !== right[index]);
+  return left.slice(0, differ === -1 ? left.length : differ).join("/") || "/";
+}

@@ -6,6 +6,7 @@ import {
   cleanMakeEnvironment,
   compilerOf,
   makeArguments,
+  makeEnvironment,
   refuseOddDirectory,
   refuseOddTools,
 } from "../../src/core/make.ts";
@@ -65,5 +66,15 @@ describe("what reaches make and a shell", () => {
     expect(showCommand(command)).toBe(
       String.raw`(cd /t && LC_ALL=C make -C '/a b' 'CC=ccache gcc' 'it'\''s')`,
     );
+  });
+
+  test("ccache is told what directory holds both trees; nothing else changes the environment", () => {
+    const dirs = { ...setup, tree: "/c/trees/x/linux", buildDir: "/c/builds/y" };
+    expect(makeEnvironment({ ...dirs, launcher: "/usr/bin/ccache" })).toMatchObject({
+      CCACHE_BASEDIR: "/c",
+      CCACHE_NOHASHDIR: "1",
+    });
+    expect(makeEnvironment({ ...dirs, launcher: "distcc" })).not.toHaveProperty("CCACHE_BASEDIR");
+    expect(makeEnvironment(dirs)).not.toHaveProperty("CCACHE_BASEDIR");
   });
 });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { BuildLogReader, type LogSummary } from "../../core/build-log.ts";
 import { badInput } from "../../core/errors.ts";
-import { cleanMakeEnvironment, makeArguments, type MakeSetup } from "../../core/make.ts";
+import { makeEnvironment, makeArguments, type MakeSetup } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { makeConfig, type ConfigResult } from "../config.ts";
 import { compileFailed } from "./failed.ts";
@@ -104,7 +104,7 @@ export async function configure(
 export const makeCommand = (setup: MakeSetup, targets: readonly string[]): Command => ({
   program: "make",
   args: [...makeArguments(setup), `-j${setup.jobs}`, ...targets],
-  env: cleanMakeEnvironment,
+  env: makeEnvironment(setup),
 });
 
 /** Runs one make, following its log; throws with the compiler's errors when it fails. */
