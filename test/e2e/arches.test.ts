@@ -1,4 +1,5 @@
-import { readdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { kitOk, launcher, scratch } from "../support/cli.ts";
@@ -34,4 +35,18 @@ describe.each([
     expect(readdirSync(artifacts)).toContain("xt_TARPIT.ko");
     expect(kitOk(["verify", "--artifacts", artifacts])).toContain("checks passed");
   });
+});
+
+/** `doctor --install` leaves recommended packages out, and cross compilers only recommend a C library. */
+test.each(arches)("%s: on a bare machine its packages bring a C library", (arch) => {
+  const { abis } = JSON.parse(readFileSync(join(root, `data/arches/${arch}.json`), "utf8")) as {
+    abis: { name: string; packages: string[] }[];
+  };
+  for (const { name, packages } of abis) {
+    const bare = ["-o", "Dir::State::status=/dev/null", "--no-install-recommends"];
+    const { stdout } = spawnSync("apt-get", ["-s", ...bare, "install", ...packages], {
+      encoding: "utf8",
+    });
+    expect(stdout, `${arch}, ${name}`).toMatch(/^Inst libc6-dev/m);
+  }
 });
