@@ -24,6 +24,7 @@ import { whyDropped } from "./config/explain.ts";
 import { gatherRequests, softened } from "./config/requests.ts";
 import { loadArch, loadProfile, type Profile } from "./data.ts";
 import { requireTools } from "./doctor.ts";
+import { withScratch } from "./scratch.ts";
 import { requireKernelTree } from "./tree.ts";
 
 export interface ConfigRequest {
@@ -81,16 +82,13 @@ export async function configTree(
     jobs: ports.host.cpus,
     epoch: 0,
   };
-  const scratch = await ports.files.makePrivateDirectory(join(ports.cacheDir, "tmp", "config-"));
-  try {
+  return withScratch("config", ports, async (scratch) => {
     const made = await makeConfig(plan, setup, join(scratch, ".config"), ports);
     const target = join(path, ".config");
     if (await ports.files.stat(target)) await ports.files.copy(target, `${target}.old`);
     await ports.files.write(target, await ports.files.readText(made.path), 0o644);
     return { ...made, path: target };
-  } finally {
-    await ports.files.remove(scratch);
-  }
+  });
 }
 
 const compilerChoice = (request: ConfigRequest): Pick<MakeSetup, "crossCompile" | "cc"> => ({

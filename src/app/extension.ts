@@ -10,6 +10,7 @@ import {
   extensionSource,
 } from "../core/extension.ts";
 import type { Command, Ports } from "../ports.ts";
+import { withScratch } from "./scratch.ts";
 
 export interface ExtensionResult {
   readonly abi: string;
@@ -110,13 +111,10 @@ export async function buildExtensions(
   archName: string = abis[0]?.name ?? "",
 ): Promise<readonly ExtensionResult[]> {
   await requireCompilers(abis, archName, ports);
-  const work = await ports.files.makePrivateDirectory(join(ports.cacheDir, "tmp", "extension-"));
-  try {
+  return withScratch("extension", ports, async (work) => {
     await copyHeaders(join(work, "include"), ports);
     const results: ExtensionResult[] = [];
     for (const abi of abis) results.push(await compile(abi, work, { outDir, archName }, ports));
     return results;
-  } finally {
-    await ports.files.remove(work);
-  }
+  });
 }

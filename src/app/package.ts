@@ -7,6 +7,7 @@ import type { Ports } from "../ports.ts";
 import { extensionDeb, kernelDeb, moduleDeb } from "./package/deb.ts";
 import { writeDeb, type DebContents } from "./package/stage.ts";
 import { writeTar } from "./package/tar.ts";
+import { withScratch } from "./scratch.ts";
 import { readMetadata, type Metadata } from "./verify/metadata.ts";
 
 export type PackageKind = "deb" | "tar";
@@ -34,9 +35,8 @@ export async function packageArtifacts(
   const text = await ports.files.readText(join(dir, "metadata.json"));
   const { metadata, problem } = readMetadata(text);
   if (!metadata) throw unusable(dir, problem ?? "");
-  const work = await ports.files.makePrivateDirectory(join(ports.cacheDir, "tmp", "package-"));
-  const files: string[] = [];
-  try {
+  return withScratch("package", ports, async (work) => {
+    const files: string[] = [];
     if (kinds.includes("tar"))
       files.push(await writeTar(dir, `${metadata.release}-${arch.name}`, work, epoch, ports));
     const debs = kinds.includes("deb")
@@ -44,9 +44,7 @@ export async function packageArtifacts(
       : [];
     for (const contents of debs) files.push(await writeDeb(contents, work, dir, epoch, ports));
     return { files: files.toSorted() };
-  } finally {
-    await ports.files.remove(work);
-  }
+  });
 }
 
 async function debContents(

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bench, bench } from "../integration/fetch-support.ts";
@@ -33,19 +33,47 @@ describe.skipIf(!apt)("debian:6.1", () => {
     expect(statSync("/var/lib/apt/lists").mtimeMs).toBe(lists);
   });
 
-  test("a damaged download is brought again; nothing of the tree is believed without it", async () => {
-    const deb = b.cached().find((name) => name.endsWith(".deb")) as string;
-    const path = join(b.ports.cacheDir, deb);
-    rmSync(join(b.ports.cacheDir, "sources"), { recursive: true });
-    spawnSync("dd", [
+  const kept = () => {
+    const names = b.cached().filter((name) => name.startsWith("downloads/linux-source"));
+    const archive = names.find((name) => name.endsWith(".tar.xz")) as string;
+    return { names, archive: join(b.ports.cacheDir, archive) };
+  };
+  const damage = (file: string) =>
+    void spawnSync("dd", [
       "if=/dev/zero",
-      `of=${path}`,
+      `of=${file}`,
       "bs=1k",
       "seek=1000",
       "count=1",
       "conv=notrunc",
     ]);
+  const forgetTrees = () => rmSync(join(b.ports.cacheDir, "sources"), { recursive: true });
+
+  test("of the package the kernel's own archive stays; the tree comes out of it as before", async () => {
+    const before = await b.fetch("debian:6.1");
+    expect(kept().names).toHaveLength(2);
+    const { ino } = statSync(kept().archive);
+    forgetTrees();
+    expect(await b.fetch("debian:6.1")).toEqual({ ...before, cached: false });
+    expect(statSync(kept().archive).ino).toBe(ino);
+  });
+
+  test("a damaged archive is brought again", async () => {
+    damage(kept().archive);
+    forgetTrees();
     expect(await b.fetch("debian:6.1")).toMatchObject({ trust: { how: "apt" }, cached: false });
+    expect(kept().names).toHaveLength(2);
+  });
+
+  test("so is one whose record is cut off, and a damaged package beside it, as a killed run may leave them", async () => {
+    const { archive } = kept();
+    const deb = archive.replace(/\.tar\.xz$/, ".deb");
+    copyFileSync(archive, deb);
+    writeFileSync(`${archive}.json`, "{");
+    forgetTrees();
+    expect(await b.fetch("debian:6.1")).toMatchObject({ trust: { how: "apt" }, cached: false });
+    expect(existsSync(deb)).toBe(false);
+    expect(JSON.parse(readFileSync(`${archive}.json`, "utf8"))).toHaveProperty("sha256");
   });
 
   test("a machine without package lists: they are read into a cache of our own", async () => {

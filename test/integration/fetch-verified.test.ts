@@ -111,7 +111,7 @@ describe("hostile archives with the right hash leave nothing", () => {
   test("at the first violation tar is ended, whatever it is about to do", async () => {
     const line = `block 1: crw-r--r-- 0/0 1,3 1970-01-01 00:00 "${top}/null"`;
     const script = `#!/bin/sh\nfor a; do case $a in --index-file=*) list=\${a#*=} ;; esac; done
-echo '${line}' > "$list"\necho $$ > "${b.root}/tar.pid"\nexec sleep 60\n`;
+echo $$ > "${b.root}/tar.pid"\necho '${line}' > "$list"\nexec sleep 60\n`;
     chmodSync(b.file("bin/tar", script), 0o755);
     process.env["PATH"] = `${join(b.root, "bin")}:${path}`;
     const error = await b.refusal(pin(tarOf(...kernelEntries())));

@@ -83,7 +83,7 @@ describe("doctor", () => {
     expect(result.ok).toBe(false);
     expect(result.missing.map((one) => one.requirement)).toContain("flex");
     expect(result.command).toBe(
-      "apt-get install -y --no-install-recommends flex gcc-multilib-sparc64-linux-gnu gcc-sparc64-linux-gnu libxtables-dev",
+      "apt-get install -y --no-install-recommends flex gcc-multilib-sparc64-linux-gnu gcc-sparc64-linux-gnu libc6-dev-sparc64-cross libxtables-dev",
     );
     expect(ports.processes.calls.some((call) => call.program === "apt-get")).toBe(false);
   });

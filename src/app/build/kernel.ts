@@ -5,7 +5,7 @@ import { makeEnvironment, makeArguments, type MakeSetup } from "../../core/make.
 import type { Command, Ports } from "../../ports.ts";
 import { makeConfig, type ConfigResult } from "../config.ts";
 import { compileFailed } from "./failed.ts";
-import { waitForLock } from "./lock.ts";
+import { lockDirectory } from "./lock.ts";
 import { expectedObjects, rememberObjects } from "./objects.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { StageTimer } from "./stages.ts";
@@ -49,7 +49,7 @@ export async function inBuildDir<T>(
     ? shortHash(against.dir, against.release, series.sha256)
     : shortHash(tree ?? "", JSON.stringify([arch, config, compiler, make.epoch, scope]));
   const dir = join(ports.cacheDir, "builds", `${arch.name}-${name}`);
-  const lock = await waitForLock(`${dir}.lock`, "compiling the same kernel", ports);
+  const lock = await lockDirectory(dir, "compiling the same kernel", ports);
   try {
     await ports.files.mkdir(dir);
     const place = tree === undefined ? { tree: against?.dir ?? "" } : { tree, buildDir: dir };
@@ -65,19 +65,13 @@ export async function compileKernel(
   timer: StageTimer,
   ports: Ports,
 ): Promise<Compiled> {
-  const logFile = join(dir, "build.log");
-  await ports.files.write(logFile, "");
-  const config = await timer.stage(
-    "config",
-    () => configure(plan, setup, logFile, ports),
-    plan.config.base,
-  );
+  const { logFile, config } = await configure(plan, { dir, setup }, timer, ports);
   const all = makeCommand(setup, plan.arch.targets);
   const log = await timer.stage("kernel", () => runMake(all, plan, logFile, ports));
   return {
     scope: "kernel",
     release: await kernelRelease(setup, ports),
-    config: join(dir, ".config"),
+    config: config.path,
     configResult: config,
     buildDir: dir,
     setup,
@@ -87,18 +81,20 @@ export async function compileKernel(
   };
 }
 
-/** The configuration in the build tree; a release that cannot be is refused here, not after compiling. */
+/** A new log, and the configuration; a release that cannot be is refused here, not after compiling. */
 export async function configure(
   plan: BuildPlan,
-  setup: MakeSetup,
-  logFile: string,
+  { dir, setup }: BuildDir,
+  timer: StageTimer,
   ports: Ports,
-): Promise<ConfigResult> {
-  const path = join(setup.buildDir ?? setup.tree, ".config");
-  const made = await makeConfig(plan.config, setup, path, ports, logFile);
-  const local = /^"(.*)"$/.exec(made.settings.get("LOCALVERSION") ?? "")?.[1] ?? "";
+): Promise<{ readonly logFile: string; readonly config: ConfigResult }> {
+  const logFile = join(dir, "build.log");
+  await ports.files.write(logFile, "");
+  const make = () => makeConfig(plan.config, setup, join(dir, ".config"), ports, logFile);
+  const config = await timer.stage("config", make, plan.config.base);
+  const local = /^"(.*)"$/.exec(config.settings.get("LOCALVERSION") ?? "")?.[1] ?? "";
   plainRelease(plan.version.text + local);
-  return made;
+  return { logFile, config };
 }
 
 export const makeCommand = (setup: MakeSetup, targets: readonly string[]): Command => ({

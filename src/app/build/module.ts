@@ -38,13 +38,7 @@ async function inTree(
   timer: StageTimer,
   ports: Ports,
 ): Promise<Compiled> {
-  const logFile = join(dir, "build.log");
-  await ports.files.write(logFile, "");
-  const config = await timer.stage(
-    "config",
-    () => configure(plan, setup, logFile, ports),
-    plan.config.base,
-  );
+  const { logFile, config } = await configure(plan, { dir, setup }, timer, ports);
   if (config.settings.get("NETFILTER_XT_TARGET_TARPIT") !== "m") throw builtIn(plan);
   if (config.settings.get("MODVERSIONS") === "y") throw wantsVersions(plan);
   const prepare = makeCommand(setup, ["modules_prepare"]);
@@ -55,7 +49,7 @@ async function inTree(
   return {
     scope: "module",
     release: await kernelRelease(setup, ports),
-    config: join(dir, ".config"),
+    config: config.path,
     configResult: config,
     buildDir: dir,
     setup,

@@ -5,7 +5,7 @@ import { cleanMakeEnvironment, makeArguments } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { patchTree } from "../patch.ts";
 import type { FetchResult } from "../fetch.ts";
-import { waitForLock } from "./lock.ts";
+import { lockDirectory } from "./lock.ts";
 import type { BuildPlan } from "./plan.ts";
 
 export const shortHash = (...parts: readonly string[]): string =>
@@ -23,7 +23,7 @@ export async function preparedTree(plan: BuildPlan, ports: Ports): Promise<strin
   const own = source.origin.kind === "tree";
   const name = shortHash(own ? source.path : source.id, plan.series.sha256);
   const home = join(ports.cacheDir, "trees", name);
-  const lock = await waitForLock(`${home}.lock`, "preparing the same source tree", ports);
+  const lock = await lockDirectory(home, "preparing the same source tree", ports);
   try {
     const before = await ports.files.readText(join(home, "source")).catch(() => undefined);
     if (before !== source.id) await makeTree(plan, source, home, own, ports);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { badInput, environment, failure, Interrupted } from "../../core/errors.ts";
+import { badInput, environment, failure } from "../../core/errors.ts";
 import {
   type AptFile,
   readAptPercent,
@@ -9,10 +9,10 @@ import {
 import { lineOf } from "../../core/kernel-version.ts";
 import type { Command, Ports, RunResult } from "../../ports.ts";
 import { requireKernelTree } from "../tree.ts";
+import { keptArchive, unpackDeb, unpackKept } from "./debian-archive.ts";
 import { cachedOr, downloadsDir, findTree, type NewTree, slug, withLock } from "./store.ts";
 import type { Provider } from "./types.ts";
-import { unpackVerified, wholePipe } from "./unpack-verified.ts";
-import { diskFull, env, megabytes } from "./unpack.ts";
+import { diskFull, megabytes } from "./unpack.ts";
 
 /**
  * Debian's binary package linux-source-X through the machine's own apt
@@ -177,33 +177,24 @@ async function downloadDeb(wanted: Candidate, name: string, ports: Ports): Promi
 const isDiskFull = (text: string): boolean =>
   /No space left on device|not enough space|enough free space/i.test(text);
 
-/** The package in CACHE/downloads. One that is there already is hashed while it is unpacked. */
+/** The package in CACHE/downloads; `fresh` when apt has just compared it with its signed indexes (apt-secure(8)). */
 async function debFile(wanted: Candidate, name: string, ports: Ports) {
   const { file } = wanted;
   const path = join(downloadsDir(ports), file.file);
-  if (await ports.files.stat(path)) return { path, hash: () => ports.files.sha256(path) };
+  if (await ports.files.stat(path)) return { path, fresh: false };
   const result = await downloadDeb(wanted, name, ports);
-  if (result.code !== 0) {
-    if (isDiskFull(result.stderr)) throw diskFull(downloadsDir(ports), file.size * 12);
-    throw aptTrouble(said(result));
-  }
-  // apt has just compared it with its signed indexes (apt-secure(8)).
-  return { path, hash: async () => file.sha256 };
+  if (result.code === 0) return { path, fresh: true };
+  if (isDiskFull(result.stderr)) throw diskFull(downloadsDir(ports), file.size * 12);
+  throw aptTrouble(said(result));
 }
 
-/** Unpacks the package; undefined when what was there is not what apt's indexes describe. */
-async function unpackDeb(wanted: Candidate, name: string, work: string, ports: Ports) {
+/** Unpacks what an earlier run kept of the package, or the package; undefined when that was damaged. */
+async function unpackPackage(wanted: Candidate, name: string, work: string, ports: Ports) {
   const { file } = wanted;
-  const { path, hash } = await debFile(wanted, name, ports);
-  const hashing = hash();
-  const unpacking = unpackVerified(streamOfDeb(path, name, file.size), work, ports);
-  const [hashed, unpacked] = await Promise.allSettled([hashing, unpacking]);
-  if (hashed.status === "fulfilled" && hashed.value === file.sha256) return unpacking;
-  if (unpacked.status === "rejected" && unpacked.reason instanceof Interrupted)
-    throw unpacked.reason;
-  await ports.files.remove(path);
-  await ports.files.remove(join(work, "unpack"));
-  return undefined;
+  const kept = await keptArchive(file, ports);
+  if (kept) return unpackKept(kept, work, ports);
+  const { path, fresh } = await debFile(wanted, name, ports);
+  return unpackDeb({ path, fresh, member: `./usr/src/${name}.tar.xz`, file }, work, ports);
 }
 
 async function treeFromDeb(
@@ -214,9 +205,9 @@ async function treeFromDeb(
   ports: Ports,
 ): Promise<NewTree> {
   const { file } = wanted;
-  // A damaged one was removed: the second time apt brings it.
-  const tree =
-    (await unpackDeb(wanted, name, work, ports)) ?? (await unpackDeb(wanted, name, work, ports));
+  const attempt = () => unpackPackage(wanted, name, work, ports);
+  // What was damaged is removed: a kept archive, then a package; the last time apt brings it.
+  const tree = (await attempt()) ?? (await attempt()) ?? (await attempt());
   if (!tree) throw aptTrouble(`${file.file} is not what apt's indexes describe`);
   const version = await requireKernelTree(tree, ports);
   if (lineOf(version) !== series) throw aptTrouble(`${file.file} holds Linux ${version.text}`);
@@ -237,21 +228,6 @@ async function treeFromDeb(
     },
   };
 }
-
-/** deb(5): an ar archive with the files as a tar; in it is the kernel's .tar.xz. Nothing is written on the way. */
-const streamOfDeb = (deb: string, name: string, size: number) => ({
-  commands: [
-    { program: "dpkg-deb", args: ["--fsys-tarfile", deb] },
-    {
-      program: "tar",
-      args: ["--extract", "--to-stdout", "--file=-", wholePipe, `./usr/src/${name}.tar.xz`],
-      env,
-    },
-    { program: "xz", args: ["-dc", "-T0"], env },
-  ],
-  shown: deb.replace(/^.*\//, ""),
-  size,
-});
 
 export const fetchDebian: Provider<"debian"> = async (spec, _request, ports) => {
   if (!(await ports.processes.which("apt-get"))) {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { environment } from "../../core/errors.ts";
 import { parseKernelVersion } from "../../core/kernel-version.ts";
-import type { Lock, Ports } from "../../ports.ts";
+import type { Ports } from "../../ports.ts";
+import { lockIfFree, waitForLock } from "../lock.ts";
 import type { FetchResult, Origin, Trust } from "./types.ts";
 
 /**
@@ -77,33 +77,10 @@ export async function findTree(
   return { path: best.path, id, version, origin, trust, cached: true };
 }
 
-const isHeld = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "EEXIST";
-
 const lockPath = (name: string, ports: Ports): string => join(sourcesDir(ports), `.lock-${name}`);
 
 /** Long enough for another run to bring and unpack a kernel over a slow line. */
 const patienceMs = 30 * 60_000;
-
-async function waitForLock(path: string, name: string, ports: Ports): Promise<Lock> {
-  const start = ports.clock.monotonic();
-  for (let said = false; ; said = true) {
-    try {
-      return await ports.files.lock(path);
-    } catch (error) {
-      if (!isHeld(error)) throw error;
-      const holder = (error as Error).message;
-      if (ports.clock.monotonic() - start > patienceMs) {
-        throw environment("fetch.locked", {
-          what: `another run is still fetching ${name} after ${patienceMs / 60_000} minutes`,
-          where: holder,
-          next: "wait for that run, or end it; its lock ends with it",
-        });
-      }
-      if (!said) ports.log.info(`waiting for another run that is fetching ${name} (${holder})`);
-      await ports.clock.sleep(250);
-    }
-  }
-}
 
 /** Runs `body` while no other run does so under this lock. */
 export async function withLock<T>(
@@ -112,7 +89,8 @@ export async function withLock<T>(
   ports: Ports,
   body: () => Promise<T>,
 ): Promise<T> {
-  const lock = await waitForLock(path, name, ports);
+  const waiting = { doing: `fetching ${name}`, code: "fetch.locked", patienceMs };
+  const lock = await waitForLock(path, waiting, ports);
   try {
     return await body();
   } finally {
@@ -125,10 +103,7 @@ export async function removeLeftovers(ports: Ports): Promise<void> {
   for (const entry of await ports.files.list(sourcesDir(ports))) {
     const name = /^\.new-(.+)-\w+$/.exec(entry)?.[1];
     if (name === undefined) continue;
-    const lock = await ports.files.lock(lockPath(name, ports)).catch((error: unknown) => {
-      if (isHeld(error)) return undefined;
-      throw error;
-    });
+    const lock = await lockIfFree(lockPath(name, ports), ports);
     if (!lock) continue;
     ports.log.detail(`removing what a dead run left: ${entry}`);
     await ports.files.remove(join(sourcesDir(ports), entry)).finally(() => lock.release());
