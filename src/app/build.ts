@@ -8,6 +8,7 @@ import { openOutput } from "./build/output.ts";
 import { type BuildPlan, checkRequest, makePlan } from "./build/plan.ts";
 import { StageTimer } from "./build/stages.ts";
 import { preparedTree } from "./build/tree.ts";
+import { withLease } from "./cache/lease.ts";
 import type { ConfigRequest } from "./config.ts";
 
 export interface BuildRequest extends ConfigRequest {
@@ -46,27 +47,31 @@ export interface BuildResult {
  * Artifacts are assembled beside and renamed into place when everything has passed.
  */
 export async function build(request: BuildRequest, ports: Ports): Promise<BuildResult> {
-  const timer = new StageTimer(ports);
   await checkRequest(request, ports);
   const output = await openOutput(request.out, ports);
   try {
-    const plan = await makePlan(request, timer, ports);
-    const key = await buildKey(plan, ports);
-    const finished = await findFinished(output.dir, key, ports);
-    if (finished) return unchanged(finished, plan);
-    const tree = plan.against
-      ? undefined
-      : await timer.stage("patch", () => preparedTree(plan, ports), plan.series.name);
-    return await inBuildDir(plan, tree, ports, async (at) => {
-      const compile = plan.scope === "kernel" ? compileKernel : compileModule;
-      const made = await compile(plan, at, timer, ports);
-      const artifacts = await assembleArtifacts(plan, made, output.dir, key, timer, ports);
-      await rememberFinished(output.dir, key, artifacts, ports);
-      return result(plan, artifacts, made.log, timer);
-    });
+    return await withLease(ports, () => buildInto(output.dir, request, ports));
   } finally {
     await output.release();
   }
+}
+
+async function buildInto(out: string, request: BuildRequest, ports: Ports): Promise<BuildResult> {
+  const timer = new StageTimer(ports);
+  const plan = await makePlan(request, timer, ports);
+  const key = await buildKey(plan, ports);
+  const finished = await findFinished(out, key, ports);
+  if (finished) return unchanged(finished, plan);
+  const tree = plan.against
+    ? undefined
+    : await timer.stage("patch", () => preparedTree(plan, ports), plan.series.name);
+  return inBuildDir(plan, tree, ports, async (at) => {
+    const compile = plan.scope === "kernel" ? compileKernel : compileModule;
+    const made = await compile(plan, at, timer, ports);
+    const artifacts = await assembleArtifacts(plan, made, out, key, timer, ports);
+    await rememberFinished(out, key, artifacts, ports);
+    return result(plan, artifacts, made.log, timer);
+  });
 }
 
 function result(

@@ -2,6 +2,7 @@ import { newestLongterm, readReleases } from "../core/fetch-kernel-org.ts";
 import { environment } from "../core/errors.ts";
 import { parseSpec, type PathKind, pathOfSpec, type SourceSpec } from "../core/spec.ts";
 import type { Ports } from "../ports.ts";
+import { withLease } from "./cache/lease.ts";
 import { fetchDebian } from "./fetch/debian.ts";
 import { fetchGit } from "./fetch/git.ts";
 import { fetchLine, fetchRelease } from "./fetch/kernel-org.ts";
@@ -35,9 +36,13 @@ async function kindAt(path: string, ports: Ports): Promise<PathKind> {
 export async function fetchSource(request: FetchRequest, ports: Ports): Promise<FetchResult> {
   const { cwd } = ports.host;
   const spec = parseSpec(request.spec, cwd, await kindAt(pathOfSpec(request.spec, cwd), ports));
-  if (spec.kind !== "tree") await removeLeftovers(ports);
   const provider = providers[spec.kind] as Provider<SourceSpec["kind"]>;
-  return provider(spec, request, ports);
+  // A tree of the user's own is only looked at: that needs no cache.
+  if (spec.kind === "tree") return provider(spec, request, ports);
+  return withLease(ports, async () => {
+    await removeLeftovers(ports);
+    return provider(spec, request, ports);
+  });
 }
 
 /** The SPEC meant when none is given: Debian's where apt is there, else kernel.org's newest longterm release. */

@@ -4,6 +4,7 @@ import { captureName, qemuCommand, type GuestMachine } from "../core/prove/qemu.
 import { badKernelLines } from "../core/prove/rule-cases.ts";
 import type { Family, ProveCase } from "../core/prove/types.ts";
 import type { Ports } from "../ports.ts";
+import { withLease } from "./cache/lease.ts";
 import { buildIptables } from "./iptables-build.ts";
 import { openArtifacts, type ProvableArtifacts } from "./prove/artifacts.ts";
 import { proveConntrack, watchConnections } from "./prove/conntrack.ts";
@@ -34,7 +35,10 @@ export interface ProveResult {
 const defaultTimeoutSeconds = 300;
 
 /** Boots the artifacts twice, target and peer, and proves on real connections what TARPIT does with them. */
-export async function prove(request: ProveRequest, ports: Ports): Promise<ProveResult> {
+export const prove = (request: ProveRequest, ports: Ports): Promise<ProveResult> =>
+  withLease(ports, () => proveArtifacts(request, ports));
+
+async function proveArtifacts(request: ProveRequest, ports: Ports): Promise<ProveResult> {
   const started = ports.clock.monotonic();
   const artifacts = await openArtifacts(request.artifacts, ports);
   await requireQemu(artifacts, ports);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, Help, Option } from "commander";
 import type { Define, Run } from "./command.ts";
 import { defineBuild } from "./commands/build.ts";
+import { defineCache } from "./commands/cache.ts";
 import { defineCompletion } from "./commands/completion.ts";
 import { defineConfig } from "./commands/config.ts";
 import { defineDoctor } from "./commands/doctor.ts";
@@ -18,6 +19,7 @@ const commands: readonly Define[] = [
   defineVerify,
   defineProve,
   defineDoctor,
+  defineCache,
   defineCompletion,
 ];
 

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -92,6 +93,29 @@ describe("build on a toy kernel", () => {
         name,
       ).toBe(true);
     }
+  });
+
+  test("cache verify: a patched tree that was changed behind our back goes, and is made again", async () => {
+    const tar = join(toy.dir, "toy.tar");
+    execFileSync("tar", ["-cf", tar, "-C", toy.dir, "linux"]);
+    const build = ["build", "--arch", "toy", "--kernel", tar, "--out", toy.out];
+    ok(await toy.run(build));
+    const verify = async () => (await toy.run(["cache", "verify"])).stdout;
+    expect(await verify()).toMatch(/^ok +trees\/\w+: its source and the series$/m);
+    const trees = join(toy.cacheDir, "trees");
+    const [name = ""] = readdirSync(trees);
+    const changed = join(trees, name, "linux/net/core.c");
+    rmSync(changed);
+    writeFileSync(changed, "int net_core = 3;\n");
+    expect(await verify()).toMatch(/^damaged +trees\/.*core\.c .*differ; removed$/m);
+    expect(existsSync(join(trees, name))).toBe(false);
+    rmSync(join(place(), "image"));
+    ok(await toy.run(build));
+    expect(readdirSync(trees)).toEqual([name]);
+    expect((await toy.run(["cache", "gc", "--max-size", "0", "--json"])).stdout).toContain(
+      '"busy":false',
+    );
+    expect(readdirSync(trees)).toEqual([]);
   });
 
   test("a failed compile shows the compiler's error first, not the log; the next run goes on", async () => {

@@ -1,6 +1,17 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -205,4 +216,27 @@ export function serve(
     return;
   }
   response.writeHead(200, { "content-length": data.length, etag }).end(data);
+}
+
+export const sha256 = (data: Buffer): string => createHash("sha256").update(data).digest("hex");
+
+/**
+ * A linux-source package in the cache, made by dpkg-deb, and an apt-get first in PATH that names it and
+ * brings nothing. The test puts PATH back. Gives the package's path.
+ */
+export function debianPackage(b: Bench, tarXz: Buffer, hash?: string): string {
+  b.file("deb/usr/src/linux-source-6.1.tar.xz", tarXz);
+  const control = `Package: linux-source-6.1\nVersion: 6.1.5-1\nArchitecture: all\nMaintainer: t <t@test.invalid>\nDescription: t\n`;
+  b.file("deb/DEBIAN/control", control);
+  const name = "linux-source-6.1_6.1.5-1_all.deb";
+  mkdirSync(join(b.root, "cache", "downloads"), { recursive: true });
+  const deb = join(b.root, "cache", "downloads", name);
+  execFileSync("dpkg-deb", ["--build", join(b.root, "deb"), deb], { stdio: "ignore" });
+  const sum = hash ?? sha256(readFileSync(deb));
+  const line = `'http://test.invalid/${name}' ${name} ${statSync(deb).size} SHA256:${sum}`;
+  const script = `#!/bin/sh\ncase "$*" in *--print-uris*) echo "${line}" ;; *) echo "E: no network" >&2; exit 100 ;; esac\n`;
+  chmodSync(b.file("bin/apt-get", script), 0o755);
+  process.env["PATH"] = `${join(b.root, "bin")}:${process.env["PATH"]}`;
+  rmSync(join(b.root, "deb"), { recursive: true });
+  return deb;
 }

@@ -1,18 +1,26 @@
-import { execFileSync, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
 import {
   chmodSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Bench, bench, compress, type Entry, kernelEntries, tarOf } from "./fetch-support.ts";
+import {
+  type Bench,
+  bench,
+  compress,
+  debianPackage,
+  type Entry,
+  kernelEntries,
+  sha256,
+  tarOf,
+} from "./fetch-support.ts";
 
 /**
  * Sources a hash speaks for: tar unpacks them, its listing is judged (docs/adr/0006-unpacking.md).
@@ -27,7 +35,6 @@ afterEach(() => {
 });
 
 const top = "linux-6.1.5";
-const sha256 = (data: Buffer): string => createHash("sha256").update(data).digest("hex");
 
 /** Makes `data` a pinned release: its hash is all that is known of it. */
 function pin(data: Buffer, name = "bad.tar"): string {
@@ -152,37 +159,37 @@ test("a good one: names in UTF-8, directories left out, links, no setuid bit", a
   expect(b.cached().filter((name) => name.includes("listing"))).toEqual([]);
 });
 
-/** A package as Debian's, made by dpkg-deb, and an apt-get that names it. */
-function debian(tarXz: Buffer, hash?: string): string {
-  const inner = b.file("deb/usr/src/linux-source-6.1.tar.xz", tarXz);
-  expect(existsSync(inner)).toBe(true);
-  const control = `Package: linux-source-6.1\nVersion: 6.1.5-1\nArchitecture: all\nMaintainer: t <t@test.invalid>\nDescription: t\n`;
-  b.file("deb/DEBIAN/control", control);
-  const name = "linux-source-6.1_6.1.5-1_all.deb";
-  mkdirSync(join(b.root, "cache", "downloads"), { recursive: true });
-  const deb = join(b.root, "cache", "downloads", name);
-  execFileSync("dpkg-deb", ["--build", join(b.root, "deb"), deb], { stdio: "ignore" });
-  const sum = hash ?? sha256(readFileSync(deb));
-  const line = `'http://test.invalid/${name}' ${name} ${statSync(deb).size} SHA256:${sum}`;
-  const script = `#!/bin/sh\ncase "$*" in *--print-uris*) echo "${line}" ;; *) echo "E: no network" >&2; exit 100 ;; esac\n`;
-  chmodSync(b.file("bin/apt-get", script), 0o755);
-  process.env["PATH"] = `${join(b.root, "bin")}:${path}`;
-  rmSync(join(b.root, "deb"), { recursive: true });
-  return deb;
-}
-
 const trees = () => b.cached().filter((name) => name.startsWith("sources"));
 
 describe("a package of apt's", () => {
   test("is unpacked when its hash is the one of the lists", async () => {
-    debian(compress("xz", tarOf(...kernelEntries())));
+    debianPackage(b, compress("xz", tarOf(...kernelEntries())));
     const result = await b.fetch("debian:6.1");
     expect(result).toMatchObject({ trust: { how: "apt" }, version: { text: "6.1.5" } });
     expect(readFileSync(join(result.path, "Kconfig"), "utf8")).toBe("mainmenu x\n");
   });
 
+  test("leaves the kernel's own archive, which the next tree comes out of, in its place", async () => {
+    const deb = debianPackage(b, compress("xz", tarOf(...kernelEntries())));
+    const first = await b.fetch("debian:6.1");
+    expect(existsSync(deb)).toBe(false);
+    const forget = () => rmSync(join(b.root, "cache", "sources"), { recursive: true });
+    forget();
+    expect(await b.fetch("debian:6.1")).toEqual({ ...first, cached: false });
+    const kept = deb.replace(".deb", ".tar.xz");
+    const good = readFileSync(kept);
+    writeFileSync(kept, Buffer.from(good).fill("x", 100, 104));
+    forget();
+    // apt brings nothing here.
+    expect(await b.refusal("debian:6.1")).toMatchObject({ exit: 3, code: "fetch.apt" });
+    expect(existsSync(kept)).toBe(false);
+    writeFileSync(kept, good);
+    expect(await b.refusal("debian:6.1")).toMatchObject({ exit: 3, code: "fetch.apt" });
+    expect(trees()).toEqual([]);
+  });
+
   test("with another hash it leaves nothing, not even itself", async () => {
-    const deb = debian(compress("xz", tarOf(...kernelEntries())), "0".repeat(64));
+    const deb = debianPackage(b, compress("xz", tarOf(...kernelEntries())), "0".repeat(64));
     expect(await b.refusal("debian:6.1")).toMatchObject({ exit: 3, code: "fetch.apt" });
     expect(trees()).toEqual([]);
     expect(existsSync(deb)).toBe(false);
@@ -190,7 +197,7 @@ describe("a package of apt's", () => {
 
   test("with a device in it, it is refused whoever signed it", async () => {
     const bad = { path: `${top}/null`, type: "CharacterDevice" };
-    debian(compress("xz", tarOf(...kernelEntries(), bad)));
+    debianPackage(b, compress("xz", tarOf(...kernelEntries(), bad)));
     const error = await b.refusal("debian:6.1");
     expect(error).toMatchObject({ exit: 2, code: "fetch.archive" });
     expect(error.trouble.what).toContain("character device");
@@ -198,7 +205,7 @@ describe("a package of apt's", () => {
   });
 
   test("with a kernel cut off in it", async () => {
-    debian(compress("xz", tarOf(...kernelEntries())).subarray(0, -20));
+    debianPackage(b, compress("xz", tarOf(...kernelEntries())).subarray(0, -20));
     expect(await b.refusal("debian:6.1")).toMatchObject({ exit: 2, code: "fetch.archive" });
     expect(trees()).toEqual([]);
   });
@@ -219,7 +226,7 @@ describe("kill -9 of tarpit-kit ends the programs it unpacks with", () => {
     "%s",
     async (_name, spec) => {
       const packed = compress("xz", tarOf(...kernelEntries()));
-      debian(packed);
+      debianPackage(b, packed);
       b.file("linux.tar.xz", packed);
       const file = join(b.root, "xz.pid");
       chmodSync(b.file("bin/xz", `#!/bin/sh\necho $$ > "${file}"\nexec sleep 60\n`), 0o755);

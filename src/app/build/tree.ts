@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { environment, failure, TarpitError } from "../../core/errors.ts";
 import { cleanMakeEnvironment, makeArguments } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
+import { markUsed } from "../cache/lease.ts";
 import { patchTree } from "../patch.ts";
 import type { FetchResult } from "../fetch.ts";
 import { lockDirectory } from "./lock.ts";
@@ -27,6 +28,7 @@ export async function preparedTree(plan: BuildPlan, ports: Ports): Promise<strin
   try {
     const before = await ports.files.readText(join(home, "source")).catch(() => undefined);
     if (before !== source.id) await makeTree(plan, source, home, own, ports);
+    await markUsed(home, ports);
     return join(home, "linux");
   } finally {
     await lock.release();

@@ -11,7 +11,7 @@ import { env, type TarStream } from "./unpack.ts";
  * the kernel's own tar.xz). Once it has been verified, only the innermost stays in CACHE/downloads,
  * in as many bytes, with a record of what it came out of: unpacking again takes one program less.
  */
-interface Record {
+export interface ArchiveRecord {
   readonly format: 1;
   /** What apt's indexes say of the package it was in. */
   readonly packageSha256: string;
@@ -28,11 +28,11 @@ export interface KeptArchive {
 const keptPath = (file: AptFile, ports: Ports): string =>
   join(downloadsDir(ports), file.file.replace(/\.deb$/, ".tar.xz"));
 
-const recordPath = (kept: string): string => `${kept}.json`;
+export const recordPath = (kept: string): string => `${kept}.json`;
 
-async function readRecord(path: string, ports: Ports): Promise<Partial<Record>> {
+export async function readRecord(path: string, ports: Ports): Promise<Partial<ArchiveRecord>> {
   try {
-    return JSON.parse(await ports.files.readText(path)) as Partial<Record>;
+    return JSON.parse(await ports.files.readText(path)) as Partial<ArchiveRecord>;
   } catch {
     // Cut off by a crash, or not there: the package is brought again.
     return {};
@@ -131,7 +131,7 @@ export async function unpackDeb(
 /** The record comes last: an archive without one is not believed. */
 async function keep(inner: string, file: AptFile, ports: Ports): Promise<void> {
   const path = keptPath(file, ports);
-  const record: Record = {
+  const record: ArchiveRecord = {
     format: 1,
     packageSha256: file.sha256,
     sha256: await ports.files.sha256(inner),

@@ -1,6 +1,7 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseKernelVersion } from "../../core/kernel-version.ts";
 import type { Ports } from "../../ports.ts";
+import { markUsed } from "../cache/lease.ts";
 import { lockIfFree, waitForLock } from "../lock.ts";
 import type { FetchResult, Origin, Trust } from "./types.ts";
 
@@ -44,7 +45,7 @@ export const slug = (text: string): string =>
 
 const shortId = (id: string): string => id.replace(/^.*:/, "").slice(0, 12);
 
-async function readMarker(directory: string, ports: Ports): Promise<Marker | undefined> {
+export async function readMarker(directory: string, ports: Ports): Promise<Marker | undefined> {
   try {
     const marker = JSON.parse(
       await ports.files.readText(join(directory, "source.json")),
@@ -73,6 +74,7 @@ export async function findTree(
   const best = found.toSorted((a, b) => a.marker.fetched.localeCompare(b.marker.fetched)).at(-1);
   const version = best && parseKernelVersion(best.marker.version);
   if (!best || !version) return undefined;
+  await markUsed(dirname(best.path), ports);
   const { id, origin, trust } = best.marker;
   return { path: best.path, id, version, origin, trust, cached: true };
 }
