@@ -1,7 +1,7 @@
 """
 What the programs that are PID 1 of a test guest share: mounts, commands, namespaces, the report.
 
-The report is JSON, one object a line, on the second serial port: {"key": ..., more fields}, and
+The report is JSON, one object a line, on the second serial port: {"key": ..., "at": seconds, more fields}, and
 {"key": "done"} at the very end. Settings come from the kernel's command line, as environment.
 """
 
@@ -20,7 +20,7 @@ _report = None
 
 
 def report(key, **fields):
-    _report.write(json.dumps({"key": key, **fields}) + "\n")
+    _report.write(json.dumps({"key": key, "at": round(time.monotonic(), 1), **fields}) + "\n")
     _report.flush()
 
 
@@ -137,7 +137,7 @@ def start(body):
         body()
     except Exception:
         report("error", text=traceback.format_exc()[-3000:])
-    report("done", seconds=round(time.monotonic(), 1))
+    report("done")
     os.sync()
     must(libc.reboot(0x4321FEDC))  # LINUX_REBOOT_CMD_POWER_OFF
     sys.exit(1)
