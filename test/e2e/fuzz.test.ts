@@ -22,6 +22,7 @@ afterAll(remove);
 
 const numberFrom = (name: string, otherwise: number): number =>
   Number(process.env[name] ?? otherwise);
+const hours = 60 * 60_000;
 const packets = numberFrom("TARPIT_KIT_FUZZ_PACKETS", 50_000);
 const loads = numberFrom("TARPIT_KIT_FUZZ_LOADS", 50);
 const seed = numberFrom("TARPIT_KIT_SEED", Math.floor(Math.random() * 2 ** 31));
@@ -74,7 +75,7 @@ describe("TARPIT on a kernel that reports everything", () => {
         timeoutMs: 10 * 60_000 + packets * 10 + loads * 3_000,
       });
       for (const line of ran.lines) if (line.key !== "alive") console.log(JSON.stringify(line));
-    });
+    }, 4 * hours);
 
     test("the guest runs to its end", () => {
       expect(only("error")).toEqual([]);

@@ -155,6 +155,10 @@ def generators(gateways, seed, count):
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+def received():
+    return sum(int(lab.read(f"/sys/class/net/{device}/statistics/rx_packets")) for device in ("t0", "left"))
+
+
 def fuzz(gateways, seed, count):
     churn = Churn(seed)
     for program in PROGRAMS[:2]:
@@ -167,7 +171,7 @@ def fuzz(gateways, seed, count):
         churn.step()
         if time.monotonic() - last > 30:
             last = time.monotonic()
-            lab.report("alive", steps=sum(churn.done.values()))
+            lab.report("alive", steps=sum(churn.done.values()), packets=received())
     for where, one in running.items():
         said = one.stdout.read().strip()
         numbers = said.split()

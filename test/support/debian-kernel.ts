@@ -10,6 +10,8 @@ export interface DebianKernel {
   readonly image: string;
   readonly modules: Omit<ModuleTree, "names">;
   readonly ours: Buffer;
+  /** Our extension, for a guest's directory /ours: Debian's own knows revision 0 only. */
+  readonly extensions: Readonly<Record<string, Buffer>>;
   /** The stock target as the package xtables-addons-dkms or TARPIT_STOCK_KO has it. */
   readonly stock: Buffer | undefined;
 }
@@ -74,6 +76,12 @@ export function debianKernel(work: string): DebianKernel {
     image: join(dir, "boot", `vmlinuz-${release}`),
     modules: { dir, release },
     ours: readFileSync(join(artifacts, "xt_TARPIT.ko")),
+    extensions: Object.fromEntries(
+      ["libipt_TARPIT.so", "libxt_TARPIT.so"].map((name) => [
+        `ours/${name}`,
+        readFileSync(join(artifacts, "extensions/x86_64", name)),
+      ]),
+    ),
     stock: stockModule(release),
   };
 }
