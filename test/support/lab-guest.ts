@@ -22,8 +22,8 @@ export interface GuestParts {
   readonly native?: readonly string[];
   /** Programs of this machine, with the libraries they need. */
   readonly programs?: readonly string[];
-  /** iptables extensions of this machine. */
-  readonly extensions?: RegExp;
+  /** Directories of this machine, whole. */
+  readonly directories?: readonly string[];
   /** Files by their place in the guest. */
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly modules: ModuleTree;
@@ -86,8 +86,7 @@ const links: readonly (readonly [string, string])[] = [
     (name) => [`usr/sbin/${name}`, "../bin/kmod"] as const,
   ),
 ];
-const everyExtension =
-  /^lib(xt_(TARPIT|CT|conntrack|standard|tcp|udp)|ipt_[a-z]+|ip6t_[a-z]+)\.so$/;
+const extensions = /^lib(xt_(TARPIT|CT|conntrack|standard|tcp|udp)|ipt_[a-z]+|ip6t_[a-z]+)\.so$/;
 
 /** Every file of Python's library that the script has loaded once it is. */
 function pythonFiles(script: string): string[] {
@@ -127,7 +126,7 @@ function machineEntries(parts: GuestParts): CpioEntry[] {
     );
   const loaded = pythonFiles(parts.script);
   const plugins = readdirSync(pluginDir)
-    .filter((name) => everyExtension.test(name) || parts.extensions?.test(name))
+    .filter((name) => extensions.test(name))
     .map((name) => join(pluginDir, name));
   const binaries = [
     ...everyGuest,
@@ -144,6 +143,12 @@ function machineEntries(parts: GuestParts): CpioEntry[] {
         path: name,
         target: readlinkSync(`/${name}`),
       })),
+    ...(parts.directories ?? []).flatMap((dir) =>
+      readdirSync(dir, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => join(parentPath, name))
+        .map((path) => fileEntry(placed(path), readFileSync(path), 0o644)),
+    ),
     ...[...files].map((path) => fileEntry(placed(path), readFileSync(path))),
     ...links.map(([path, target]): CpioEntry => ({ kind: "symlink", path, target })),
     fileEntry("etc/protocols", "tcp 6 TCP\nudp 17 UDP\n", 0o644),
