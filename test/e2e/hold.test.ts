@@ -65,6 +65,7 @@ describe.skipIf(withoutDebianKernel !== undefined)(`hold of Linux peers${reason}
       countInstructions: !real,
       settings: {
         HORIZON: horizon,
+        COPIES: process.env["TARPIT_KIT_COPIES"] ?? 1,
         LOSS: process.env["TARPIT_KIT_LOSS"] ?? 0,
         OPTIONS: process.env["TARPIT_KIT_RULE_OPTIONS"] ?? "",
       },

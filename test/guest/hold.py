@@ -140,7 +140,8 @@ def connect(families):
         with lab.namespace(peer):
             for family in families:
                 address = f"10.{70 + number}.0.1" if family == "ipv4" else f"fd{70 + number}::1"
-                held += [Held(peer, family, address, PORT, case) for case in CASES]
+                held += [Held(peer, family, address, PORT, case)
+                         for case in CASES for _ in range(lab.setting("COPIES", 1))]
     time.sleep(1)  # the answer to the handshake's last segment has closed the window by now
     for one in held:
         if "at once" not in one.fields["case"]:
