@@ -31,6 +31,15 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      // Figures, not tests: npm run bench:target.
+      {
+        test: {
+          ...project("bench", 60 * 60_000),
+          globalSetup: ["test/support/setup-e2e.ts"],
+          include: ["bench/**/*.bench.ts"],
+          disableConsoleIntercept: true,
+        },
+      },
     ],
   },
 });

@@ -13,7 +13,9 @@ export type Need =
   /** `npm test`: what the integration tests drive. */
   | "test"
   /** `npm run test:e2e`: what we are compared with. */
-  | "e2e";
+  | "e2e"
+  /** The same on x86_64, whose programs and Debian kernel the guests are made of. */
+  | "e2e-x86_64";
 
 /**
  * How presence is seen, the same on every distribution: a program in PATH, one of several

@@ -1,0 +1,42 @@
+#!/usr/bin/python3 -B
+"""One bug of each kind on demand: whoever judges the fuzz must hear every one of them."""
+
+import os
+import subprocess
+import time
+
+import lab
+
+KMEMLEAK = "/sys/kernel/debug/kmemleak"
+CRASH = "/sys/kernel/debug/provoke-crash/DIRECT"
+
+
+def provoke(kind):
+    """In a process of its own, which may not survive it (Documentation/fault-injection/provoke-crashes.rst)."""
+    with open("/dev/kmsg", "w", encoding="ascii") as log:
+        log.write(f"tarpit-kit: {kind}\n")
+    child = subprocess.Popen(["/usr/bin/python3", "-c", f"open({CRASH!r}, 'w').write({kind!r})"],
+                             stderr=subprocess.DEVNULL)
+    try:
+        child.wait(5)
+    except subprocess.TimeoutExpired:
+        pass
+
+
+def main():
+    lab.libc.mount(b"debugfs", b"/sys/kernel/debug", b"debugfs", 0, None)
+    lab.write(KMEMLEAK, "scan")
+    lab.write(KMEMLEAK, "clear")
+    lab.need("modprobe", "lkdtm")
+    lab.run("modprobe", "kmemleak-test")
+    for _ in range(3):
+        time.sleep(6)
+        lab.write(KMEMLEAK, "scan")
+    lab.report("leaks", after="control", text=lab.read(KMEMLEAK)[:4000])
+    for kind in lab.setting("KINDS", "").split(","):
+        provoke(kind)
+    os.sync()
+
+
+if __name__ == "__main__":
+    lab.start(main)
