@@ -23,7 +23,7 @@ const groups: readonly (readonly [string, number])[] = [
   ["packets", 13],
   ["Linux peers", 15],
   ["policy routing", 4],
-  ["VRF", 3],
+  ["VRF", 11],
   ["bridge", 5],
   ["facing", 18],
   ["ceiling", 2],
