@@ -63,6 +63,8 @@ export interface RunOptions {
   readonly logFile?: string;
   /** Keep stdout and stderr in the result (default true; false for builds with large output). */
   readonly capture?: boolean;
+  /** Keep stdout as bytes: `bytes` of the result, whose `stdout` is empty. */
+  readonly bytes?: boolean;
   /** Bytes for standard input; default: empty. */
   readonly input?: string | Uint8Array;
   readonly timeoutMs?: number;
@@ -75,6 +77,8 @@ export interface RunResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** stdout as it came, when RunOptions.bytes asked for it. */
+  readonly bytes?: Buffer;
   readonly durationMs: number;
   readonly timedOut: boolean;
 }

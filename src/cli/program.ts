@@ -8,7 +8,10 @@ import { defineConfig } from "./commands/config.ts";
 import { defineDoctor } from "./commands/doctor.ts";
 import { defineFetch } from "./commands/fetch.ts";
 import { definePatch } from "./commands/patch.ts";
+import { defineProbe } from "./commands/probe.ts";
 import { defineProve } from "./commands/prove.ts";
+import { defineRules } from "./commands/rules.ts";
+import { defineStuck } from "./commands/stuck.ts";
 import { defineVerify } from "./commands/verify.ts";
 
 const commands: readonly Define[] = [
@@ -17,6 +20,9 @@ const commands: readonly Define[] = [
   defineConfig,
   defineBuild,
   defineVerify,
+  defineProbe,
+  defineRules,
+  defineStuck,
   defineProve,
   defineDoctor,
   defineCache,

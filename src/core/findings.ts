@@ -1,3 +1,5 @@
+import { targetSeverities, type TargetFindingArguments } from "./target-findings.ts";
+
 /**
  * What a check has to say: a code, how bad it is, and the facts. The words are in
  * src/cli/render/findings.ts, and nowhere else.
@@ -5,7 +7,7 @@
 export type Severity = "error" | "warning" | "info" | "unchecked";
 
 /** Facts of each finding by its code. Adding a finding is adding a line here, one below and its words. */
-export interface FindingArguments {
+export interface FindingArguments extends TargetFindingArguments {
   "file.missing": { readonly file: string };
   "file.unreadable": { readonly file: string; readonly reason: string };
   "metadata.bad": { readonly file: string; readonly reason: string };
@@ -85,11 +87,19 @@ export interface ExtensionFix {
 
 export type FindingCode = keyof FindingArguments;
 
+/** Where it was seen: a file or a fact, the line in it, and that line. */
+export interface Evidence {
+  readonly file: string;
+  readonly line?: number;
+  readonly text?: string;
+}
+
 export type Finding = {
   readonly [C in FindingCode]: {
     readonly code: C;
     readonly severity: Severity;
     readonly args: FindingArguments[C];
+    readonly evidence?: Evidence;
   };
 }[FindingCode];
 
@@ -133,6 +143,7 @@ export const severities: Readonly<Record<FindingCode, Severity>> = {
   "host.disk": "warning",
   "host.memory": "warning",
   "host.unchecked": "unchecked",
+  ...targetSeverities,
 };
 
 /** Makes a finding; its severity is data. */

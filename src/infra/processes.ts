@@ -48,7 +48,7 @@ function collect(
   name: "stdout" | "stderr",
   options: RunOptions,
   log: LogFile | undefined,
-): { text(): string } {
+): { text(): string; bytes(): Buffer } {
   const chunks: Buffer[] = [];
   const splitter = new LineSplitter((line) => options.onLine?.(line, name));
   stream?.on("data", (chunk: Buffer) => {
@@ -57,7 +57,8 @@ function collect(
     if (options.onLine) splitter.push(chunk);
   });
   stream?.on("end", () => splitter.end());
-  return { text: () => Buffer.concat(chunks).toString("utf8") };
+  const bytes = (): Buffer => Buffer.concat(chunks);
+  return { text: () => bytes().toString("utf8"), bytes };
 }
 
 const signalNumbers: Readonly<Record<string, number>> = {
@@ -252,8 +253,9 @@ export class NodeProcesses implements Processes {
     const missing = result.code === "ENOENT" ? `${result.originalMessage}\n` : "";
     return {
       code: exitCode(result),
-      stdout: out?.text() ?? "",
+      stdout: options.bytes ? "" : (out?.text() ?? ""),
       stderr: err.text() + missing,
+      ...(options.bytes && out ? { bytes: out.bytes() } : {}),
       durationMs: performance.now() - started,
       timedOut: false,
     };

@@ -1,6 +1,6 @@
-import { gunzipSync } from "node:zlib";
 import { Parser } from "tar";
 import type { Ports } from "../../ports.ts";
+import { largestModule, packedAs, unpackModule } from "./unpack-module.ts";
 
 /** A module found in modules.tar.gz, unpacked unless its compression is one we cannot undo here. */
 export interface FoundModule {
@@ -20,8 +20,7 @@ export interface ModuleArchive {
 }
 
 const chunk = 1 << 20;
-/** A module with its debug information is about 1 MB; more than this, all together, is not read into memory. */
-const largest = 64 << 20;
+const largest = largestModule;
 const wanted = /(^|\/)(xt_TARPIT\.ko(\.gz|\.xz|\.zst)?|modules\.dep|modules\.builtin)$/;
 
 /** Streams the archive; only the files that are judged are kept. Rejects when it is no whole tar.gz. */
@@ -54,9 +53,11 @@ export async function readModuleArchive(path: string, ports: Ports): Promise<Mod
   await done;
   const text = (end: string) =>
     [...kept].find(([name]) => name.endsWith(end))?.[1].toString("utf8");
-  const modules = [...kept]
-    .filter(([name]) => name.includes("xt_TARPIT.ko"))
-    .map(([name, bytes]) => unpack(name, bytes));
+  const modules = await Promise.all(
+    [...kept]
+      .filter(([name]) => name.includes("xt_TARPIT.ko"))
+      .map(([name, bytes]) => unpack(name, bytes, ports)),
+  );
   return {
     modules,
     releases: [...releases],
@@ -74,11 +75,7 @@ async function feed(parser: Parser, path: string, ports: Ports): Promise<void> {
   parser.end();
 }
 
-function unpack(name: string, bytes: Buffer): FoundModule {
-  const format = /\.(xz|zst)$/.exec(name)?.[1];
-  if (format !== undefined) return { name, packed: format };
-  return {
-    name,
-    bytes: name.endsWith(".gz") ? gunzipSync(bytes, { maxOutputLength: largest }) : bytes,
-  };
+async function unpack(name: string, bytes: Buffer, ports: Ports): Promise<FoundModule> {
+  const plain = await unpackModule(name, bytes, ports);
+  return plain === undefined ? { name, packed: packedAs(name) ?? "" } : { name, bytes: plain };
 }

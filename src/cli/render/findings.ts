@@ -1,3 +1,5 @@
+import type { TargetFindingArguments } from "../../core/target-findings.ts";
+import { targetWords, type TargetWords } from "./target-words.ts";
 import type {
   ConfigReason,
   ExtensionFix,
@@ -10,6 +12,8 @@ import type {
 /** A finding in words, and the next command where there is one. */
 export interface Words {
   readonly what: string;
+  /** Why it matters. */
+  readonly why?: string;
   readonly next?: string;
 }
 
@@ -41,11 +45,15 @@ const skips: Readonly<Record<SkipReason, string>> = {
   "no-system-map": "there is no System.map",
 };
 
-type Say = { readonly [C in FindingCode]: (args: FindingArguments[C]) => Words };
+type Say = {
+  readonly [C in Exclude<FindingCode, keyof TargetFindingArguments>]: (
+    args: FindingArguments[C],
+  ) => Words;
+};
 
 const files: Pick<
   Say,
-  Extract<FindingCode, `file.${string}` | `metadata.${string}` | `sums.${string}`>
+  Extract<keyof Say, `file.${string}` | `metadata.${string}` | `sums.${string}`>
 > = {
   "file.missing": ({ file }) => ({ what: `${file} is missing` }),
   "file.unreadable": ({ file, reason }) => ({ what: `${file} cannot be read: ${reason}` }),
@@ -66,7 +74,7 @@ const files: Pick<
   }),
 };
 
-const extensions: Pick<Say, Extract<FindingCode, `extension.${string}`>> = {
+const extensions: Pick<Say, Extract<keyof Say, `extension.${string}`>> = {
   "extension.missing": (args) => ({ what: `${args.file} is missing`, next: cure(args.file, args) }),
   "extension.foreign": ({ file, wanted }) => ({
     what: `${file} is for no ABI of this build (${wanted.join(", ")})`,
@@ -93,7 +101,7 @@ const extensions: Pick<Say, Extract<FindingCode, `extension.${string}`>> = {
   }),
 };
 
-const modules: Pick<Say, Extract<FindingCode, `module.${string}`>> = {
+const modules: Pick<Say, Extract<keyof Say, `module.${string}`>> = {
   "module.missing": ({ where }) => ({
     what: `there is no xt_TARPIT.ko in ${where}, and the target is not built in`,
   }),
@@ -131,7 +139,7 @@ const modules: Pick<Say, Extract<FindingCode, `module.${string}`>> = {
 
 const kernels: Pick<
   Say,
-  Extract<FindingCode, `kernel.${string}` | `config.${string}` | `check.${string}`>
+  Extract<keyof Say, `kernel.${string}` | `config.${string}` | `check.${string}`>
 > = {
   "kernel.class": ({ file, expected, actual }) => ({
     what: `${file} is for another machine: ${actual}, expected ${expected}`,
@@ -154,7 +162,7 @@ const kernels: Pick<
   }),
 };
 
-const hosts: Pick<Say, Extract<FindingCode, `host.${string}`>> = {
+const hosts: Pick<Say, Extract<keyof Say, `host.${string}`>> = {
   "host.node": ({ version, wanted }) => ({ what: `Node ${version} is older than ${wanted}` }),
   "host.disk": ({ path, freeMiB, wantedMiB }) => ({
     what: `${freeMiB} MiB are free at ${path}; a build wants about ${wantedMiB}`,
@@ -167,10 +175,17 @@ const hosts: Pick<Say, Extract<FindingCode, `host.${string}`>> = {
   "host.unchecked": ({ what, reason }) => ({ what: `${what} was not checked: ${reason}` }),
 };
 
-const say: Say = { ...files, ...extensions, ...modules, ...kernels, ...hosts };
+const say: Say & TargetWords = {
+  ...files,
+  ...extensions,
+  ...modules,
+  ...kernels,
+  ...hosts,
+  ...targetWords,
+};
 
-/** What the file says may hold anything: nothing in it reaches the terminal as a command. */
-const safe = (text: string): string =>
+/** What a file says may hold anything: nothing in it reaches the terminal as a command. */
+export const safe = (text: string): string =>
   text.replaceAll(
     /[\p{Cc}\p{Cf}]/gu,
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
@@ -180,6 +195,7 @@ export function wordsOf(finding: Finding): Words {
   const words = (say[finding.code] as (args: unknown) => Words)(finding.args);
   return {
     what: safe(words.what),
+    ...(words.why === undefined ? {} : { why: safe(words.why) }),
     ...(words.next === undefined ? {} : { next: safe(words.next) }),
   };
 }

@@ -22,15 +22,19 @@ interface Layout {
   readonly name: (w: number) => number;
   /** A pointer, or NULL, where this layout has one and others have not. */
   readonly pointers: (w: number) => readonly number[];
-  readonly revision: (w: number) => number;
-  readonly family: (w: number) => number;
+  /** Undefined: before there were revisions, or families. */
+  readonly revision: ((w: number) => number) | undefined;
+  readonly family: ((w: number) => number) | undefined;
   readonly size: (w: number) => number;
   readonly userspaceSize: (w: number) => number;
 }
 
+/** sizeof(ipt_chainlabel): the name was an array, not a pointer. */
+const inside = 32;
+
 /**
  * struct xtables_target of xtables.h, newest first: with real_name and ext_flags, and as it
- * was before those. An older one, with the name inside, is one more entry.
+ * was before those; then struct iptables_target of iptables.h 1.3 and 1.2, with the name inside.
  */
 const layouts: readonly Layout[] = [
   {
@@ -53,6 +57,26 @@ const layouts: readonly Layout[] = [
     size: (w) => 4 * w,
     userspaceSize: (w) => 5 * w,
   },
+  {
+    id: "iptables-1.3",
+    version: (w) => 2 * w + inside,
+    name: (w) => w,
+    pointers: () => [0],
+    revision: (w) => w + inside,
+    family: undefined,
+    size: (w) => 3 * w + inside,
+    userspaceSize: (w) => 4 * w + inside,
+  },
+  {
+    id: "iptables-1.2",
+    version: (w) => w + inside,
+    name: (w) => w,
+    pointers: () => [0],
+    revision: undefined,
+    family: undefined,
+    size: (w) => 2 * w + inside,
+    userspaceSize: (w) => 3 * w + inside,
+  },
 ];
 
 /** No target's data is larger: it has to fit a rule, and a rule a 16-bit offset (x_tables.h). */
@@ -61,13 +85,16 @@ const largestSize = 0xffff;
 /** The target structures with this name in a libipt_*.so or libxt_*.so. */
 export function findExtensionTargets(image: Image, name: string): readonly ExtensionTarget[] {
   const strings = findBytes(image, Buffer.from(`${name}\0`, "latin1"));
-  return findPointers(image, strings).flatMap((at) => {
+  const fits = (at: bigint, isOld: boolean): readonly ExtensionTarget[] => {
     for (const layout of layouts) {
+      if (layout.id.startsWith("iptables-") !== isOld) continue;
       const target = read(image, at - BigInt(layout.name(image.bytes.word)), layout, name);
       if (target) return [target];
     }
     return [];
-  });
+  };
+  const pointed = findPointers(image, strings).flatMap((at) => fits(at, false));
+  return pointed.length > 0 ? pointed : strings.flatMap((at) => fits(at, true));
 }
 
 function read(image: Image, at: bigint, layout: Layout, name: string): ExtensionTarget | undefined {
@@ -84,8 +111,8 @@ function read(image: Image, at: bigint, layout: Layout, name: string): Extension
     )
   )
     return undefined;
-  const revision = image.number(place(layout.revision), 1);
-  const family = image.number(place(layout.family), 2);
+  const revision = layout.revision ? image.number(place(layout.revision), 1) : 0;
+  const family = layout.family ? image.number(place(layout.family), 2) : 0;
   const size = image.number(place(layout.size), w);
   const userspaceSize = image.number(place(layout.userspaceSize), w);
   if (
@@ -102,5 +129,8 @@ function read(image: Image, at: bigint, layout: Layout, name: string): Extension
 /** Whether it hands a target to libxtables at all (a match looks the same in the data). */
 export const registersTarget = (image: Image): boolean => {
   const imports = image.imports();
-  return imports.has("xtables_register_target") || imports.has("xtables_register_targets");
+  // register_target: up to iptables 1.4.0.
+  return ["xtables_register_target", "xtables_register_targets", "register_target"].some((name) =>
+    imports.has(name),
+  );
 };

@@ -21,6 +21,9 @@ export interface ModuleFacts {
   readonly vermagic: string | undefined;
   readonly aliases: readonly string[];
   readonly license: string | undefined;
+  /** Sum of the sources, with MODULE_SRCVERSION_ALL; /sys/module/NAME/srcversion has it of what is loaded. */
+  readonly srcversion: string | undefined;
+  readonly description: string | undefined;
 }
 
 /** XT_EXTENSION_MAXNAMELEN (include/uapi/linux/netfilter/x_tables.h). */
@@ -34,6 +37,8 @@ export function readModule(file: ElfFile, image: Image, name: string): ModuleFac
     vermagic,
     aliases: info.get("alias") ?? [],
     license: info.get("license")?.[0],
+    srcversion: info.get("srcversion")?.[0],
+    description: info.get("description")?.[0],
   };
 }
 

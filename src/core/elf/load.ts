@@ -45,7 +45,7 @@ function loadShared(file: ElfFile): Image {
     )
     .map(({ address, offset, fileSize }) => ({ address, offset, size: fileSize, data: true }));
   const bare = new Image(bytes, regions, new Map());
-  const dynamic = readDynamic(file);
+  const dynamic = dynamicTags(file);
   const table = dynamicSymbols(bare, dynamic, file);
   const fixups = new Map<bigint, Fixup>();
   const budget = new Budget(bytes.length);
@@ -68,7 +68,7 @@ function loadShared(file: ElfFile): Image {
   return new Image(bytes, regions, fixups, table);
 }
 
-function readDynamic(file: ElfFile): ReadonlyMap<number, bigint> {
+export function dynamicTags(file: ElfFile): ReadonlyMap<number, bigint> {
   const { bytes } = file;
   const found = new Map<number, bigint>();
   const segment = file.segments.find((one) => one.type === segmentType.dynamic);

@@ -1,0 +1,182 @@
+import { describeIdentity } from "../abi/identity.ts";
+import type { Check } from "./check.ts";
+import { factOf, readFile, type HostFacts, type ModuleFile } from "./host.ts";
+import { atLeast } from "./versions.ts";
+
+/** Whether the kernel has the target, or could load it, and which file that would be. */
+export function judgeTarget(host: HostFacts, check: Check): void {
+  const registered = factOf(host.facts, "ip_tables targets");
+  const loaded =
+    readFile(host.facts, "modules")?.some((line) => /^(xt|ipt)_TARPIT /.test(line)) === true;
+  const builtin =
+    readFile(host.facts, "modules.builtin")?.some((line) => line.includes("_TARPIT.")) === true;
+  const configured = new Set(
+    ["IP_NF_TARGET_TARPIT", "NETFILTER_XT_TARGET_TARPIT"].map((name) => host.config?.get(name)),
+  );
+  const there =
+    registered?.data.includes("TARPIT") === true || loaded || builtin || configured.has("y");
+  const [file] = host.modules;
+  if (there) {
+    if (builtin || (!loaded && configured.has("y")))
+      check.add("target.builtin", {}, { file: "modules.builtin" });
+    check.passed("target.present", "kernel");
+    judgeIpv6(host, check);
+  } else if (file) {
+    check.add("target.loadable", { path: file.path }, { file: file.path });
+    judgeLoading(host, check);
+  } else judgeAbsence(host, check);
+  judgeModules(host, loaded, check);
+}
+
+/** Nothing says the target is there: is that known, or could nobody look? */
+function judgeAbsence(host: HostFacts, check: Check): void {
+  const registered = factOf(host.facts, "ip_tables targets")?.status;
+  const modules = factOf(host.facts, "modules.dep")?.status;
+  const known =
+    modules === "ok" || (host.config !== undefined && host.config.get("MODULES") !== "y");
+  const noModules = modules === "missing" && (host.config !== undefined || registered === "ok");
+  if (known || noModules)
+    check.add(
+      "target.absent",
+      { kernel: host.release ?? "?" },
+      { file: modules === "ok" ? "modules.dep" : "config" },
+    );
+  else
+    check.required(
+      "target",
+      registered === "unreadable"
+        ? "/proc/net/ip_tables_targets is for root only"
+        : "neither the kernel's list of targets nor its modules could be read",
+    );
+}
+
+function judgeIpv6(host: HostFacts, check: Check): void {
+  const six = factOf(host.facts, "ip6_tables targets");
+  if (host.ip6tables === undefined || six?.status !== "ok" || six.data.length < 2) return;
+  const four = factOf(host.facts, "ip_tables targets");
+  if (six.data.includes("TARPIT") || four?.data.includes("TARPIT") !== true)
+    check.passed("target.ipv6", "kernel");
+  else check.add("target.no-ipv6", {}, { file: six.data[0] ?? "ip6_tables_targets" });
+}
+
+/** A module that modprobe would have to load: what stands in the way. */
+function judgeLoading(host: HostFacts, check: Check): void {
+  const dep = readFile(host.facts, "modules.dep");
+  const [file] = host.modules;
+  if (dep !== undefined && file && !dep.some((line) => /_TARPIT\.k?o/.test(line)))
+    check.add("module.no-depmod", { file: file.path }, { file: "modules.dep" });
+  const blocked = bootLines(host).find(
+    (line) =>
+      /:\s*(blacklist|install|alias\s+\S*TARPIT\s+off)\b/.test(line.text) &&
+      !/^\s*#/.test(line.text),
+  );
+  if (blocked) check.add("target.blocked", { how: blocked.text.replace(/^:/, "") }, blocked);
+  if (readFile(host.facts, "modules_disabled")?.[0] === "1")
+    check.add("module.disabled", {}, { file: "/proc/sys/kernel/modules_disabled" });
+  judgeSignatures(host, check);
+}
+
+/** Lines with TARPIT in the files a reboot reads: `path:line:text` of grep -n. */
+export function bootLines(
+  host: HostFacts,
+): readonly { file: string; line: number; text: string }[] {
+  return (factOf(host.facts, "boot")?.data ?? []).flatMap((entry) => {
+    const match = /^(\/[^:]{1,256}):(\d{1,9}):(.*)$/.exec(entry);
+    return match
+      ? [
+          {
+            file: match[1] as string,
+            line: Number(match[2]),
+            text: `:${(match[3] ?? "").slice(0, 200)}`,
+          },
+        ]
+      : [];
+  });
+}
+
+function judgeSignatures(host: HostFacts, check: Check): void {
+  const by = signatureRule(host);
+  for (const one of host.modules) {
+    if (by !== undefined && one.bytes !== undefined && !one.signed)
+      check.add("module.unsigned", { file: one.path, by }, { file: one.path });
+  }
+  if (
+    by === undefined &&
+    (host.config === undefined || factOf(host.facts, "lockdown")?.status === "unreadable")
+  )
+    check.unread("lockdown", "it is for root only");
+}
+
+/** Who refuses an unsigned module. Secure Boot alone does not: distributions tie lockdown to it. */
+function signatureRule(host: HostFacts): string | undefined {
+  if (
+    readFile(host.facts, "sig_enforce")?.[0] === "Y" ||
+    host.config?.get("MODULE_SIG_FORCE") === "y"
+  )
+    return "module.sig_enforce";
+  const lockdown = /\[(integrity|confidentiality)\]/.exec(
+    readFile(host.facts, "lockdown")?.[0] ?? "",
+  )?.[1];
+  if (lockdown !== undefined) return `lockdown (${lockdown})`;
+  const [, state] =
+    readFile(host.facts, "secureboot") === undefined
+      ? []
+      : (/([0-9a-f]{2})\s*$/.exec(readFile(host.facts, "secureboot")?.[0] ?? "") ?? []);
+  if (state === "01" && host.config?.get("LOCK_DOWN_IN_EFI_SECURE_BOOT") === "y")
+    return "Secure Boot";
+  return undefined;
+}
+
+function judgeModules(host: HostFacts, loaded: boolean, check: Check): void {
+  for (const one of host.modules) judgeModule(one, host, check);
+  const paths = host.modules.map((one) => one.path);
+  const takes = readFile(host.facts, "modules.dep")
+    ?.map((line) => /^([^:]*_TARPIT\.k?o[^:]*):/.exec(line)?.[1])
+    .find(Boolean);
+  if (paths.length > 1)
+    check.add("target.two-owners", { files: paths, takes: takes ?? "?" }, { file: "modules.dep" });
+  const now = readFile(host.facts, "module srcversion")?.[0];
+  const taken = host.modules.find((one) => takes === undefined || one.path.endsWith(takes));
+  const onDisk = taken?.facts?.srcversion;
+  if (loaded && taken && now !== undefined && onDisk !== undefined && now !== onDisk)
+    check.add(
+      "target.loaded-other",
+      { loaded: now, file: taken.path, onDisk },
+      { file: "/sys/module/xt_TARPIT/srcversion" },
+    );
+}
+
+function judgeModule(one: ModuleFile, host: HostFacts, check: Check): void {
+  const at = { file: one.path };
+  if (one.facts === undefined || one.header === undefined)
+    return check.unread(one.path, one.trouble ?? "it is no ELF file");
+  if (host.kernelBits !== undefined && one.header.bits !== host.kernelBits)
+    check.add(
+      "module.wrong-machine",
+      { file: one.path, actual: describeIdentity(one.header), expected: `${host.kernelBits}-bit` },
+      at,
+    );
+  const of = one.facts.vermagic?.split(" ")[0];
+  if (host.release !== undefined && of !== undefined && of !== host.release)
+    check.add("module.not-for-kernel", { file: one.path, actual: of, expected: host.release }, at);
+  else check.passed("module.vermagic", one.path);
+  if (isStock(one)) check.add("target.stock", { file: one.path }, at);
+}
+
+/** The description tells them apart: names, revision and symbols are the same by intent. */
+const isStock = ({ facts }: ModuleFile): boolean =>
+  facts?.description?.startsWith('Xtables: "TARPIT"') === true;
+
+/** iptables needs its way into the kernel: the legacy tables, or nf_tables' compatibility layer. */
+export function judgeBackend(host: HostFacts, check: Check): void {
+  const { config, iptables, version } = host;
+  if (config === undefined || iptables === undefined || version === undefined)
+    return check.unread("config", "there is no configuration of the running kernel to read");
+  const has = (symbol: string): boolean => (config.get(symbol) ?? "n") !== "n";
+  if (iptables.backend === "nft" && !has("NFT_COMPAT"))
+    return check.add("kernel.no-nft-compat", { kernel: version }, { file: "config" });
+  const symbol = atLeast(version, "6.17") ? "IP_NF_IPTABLES_LEGACY" : "IP_NF_IPTABLES";
+  if (iptables.backend === "legacy" && !has(symbol))
+    return check.add("kernel.no-legacy", { kernel: version }, { file: "config" });
+  return check.passed("kernel.backend", "config");
+}

@@ -1,0 +1,150 @@
+import { letGo, type Held, type HeldTable } from "./table.ts";
+
+/** One address, with all its connections. */
+export interface Peer {
+  readonly address: string;
+  readonly connections: number;
+  readonly held: number;
+  /** Seconds since its first connection came that is still held; of all of them when none is. */
+  readonly since: number;
+  readonly silent: number;
+  readonly segments: number;
+  readonly bytes: number;
+  readonly ports: readonly number[];
+}
+
+export interface Summary {
+  readonly peers: readonly Peer[];
+  readonly connections: number;
+  readonly held: number;
+  readonly heldPeers: number;
+  readonly letGo: number;
+  readonly segments: number;
+  readonly bytes: number;
+  /** Bytes of replies a second, over the life of what is held. */
+  readonly rate: number;
+  readonly histogram: readonly Bucket[];
+  readonly room: number | undefined;
+  readonly strange: number;
+  readonly now: number;
+}
+
+export interface Bucket {
+  readonly upTo: number;
+  readonly label: string;
+  readonly count: number;
+}
+
+/** Hold times: what a scanner, a default timeout of Linux (15 min), an hour and days look like. */
+export const bounds: readonly (readonly [upTo: number, label: string])[] = [
+  [60, "up to 1 min"],
+  [600, "up to 10 min"],
+  [960, "up to 16 min"],
+  [3600, "up to 1 h"],
+  [21_600, "up to 6 h"],
+  [86_400, "up to 1 day"],
+  [604_800, "up to 7 days"],
+  [Number.POSITIVE_INFINITY, "longer"],
+];
+
+interface Gathered {
+  connections: number;
+  held: number;
+  first: number;
+  firstHeld: number;
+  last: number;
+  segments: number;
+  bytes: number;
+  readonly ports: Set<number>;
+}
+
+/** Peers grouped by address, the longest held first. */
+export function summarize(table: HeldTable, silent?: number): Summary {
+  const { now, rows } = table;
+  const groups = new Map<string, Gathered>();
+  const counts = bounds.map(() => 0);
+  let [held, segments, bytes, rate] = [0, 0, 0, 0];
+  for (const one of rows) {
+    const gone = letGo(one, now, silent);
+    const seconds = Math.max(0, (gone ? one.last : now) - one.first);
+    const bucket = bounds.findIndex(([upTo]) => seconds <= upTo);
+    counts[bucket] = (counts[bucket] ?? 0) + 1;
+    if (!gone) {
+      held += 1;
+      rate += one.bytes / Math.max(1, seconds);
+    }
+    segments += one.segments;
+    bytes += one.bytes;
+    gather(groups, one, gone);
+  }
+  const peers = [...groups].map(([address, one]) => toPeer(address, one, now));
+  return {
+    peers: peers.toSorted(
+      (a, b) => b.held - a.held || b.since - a.since || (a.address < b.address ? -1 : 1),
+    ),
+    connections: rows.length,
+    held,
+    heldPeers: peers.filter((one) => one.held > 0).length,
+    letGo: rows.length - held,
+    segments,
+    bytes,
+    rate,
+    histogram: bounds.map(([upTo, label], at) => ({ upTo, label, count: counts[at] ?? 0 })),
+    room: table.room,
+    strange: table.strange,
+    now,
+  };
+}
+
+function gather(groups: Map<string, Gathered>, one: Held, gone: boolean): void {
+  let group = groups.get(one.source);
+  if (!group) {
+    group = {
+      connections: 0,
+      held: 0,
+      first: one.first,
+      firstHeld: Infinity,
+      last: one.last,
+      segments: 0,
+      bytes: 0,
+      ports: new Set(),
+    };
+    groups.set(one.source, group);
+  }
+  group.connections += 1;
+  group.held += gone ? 0 : 1;
+  group.first = Math.min(group.first, one.first);
+  if (!gone) group.firstHeld = Math.min(group.firstHeld, one.first);
+  group.last = Math.max(group.last, one.last);
+  group.segments += one.segments;
+  group.bytes += one.bytes;
+  if (group.ports.size < 64) group.ports.add(one.dport);
+}
+
+const toPeer = (address: string, one: Gathered, now: number): Peer => ({
+  address,
+  connections: one.connections,
+  held: one.held,
+  since: Math.max(0, now - (one.held > 0 ? one.firstHeld : one.first)),
+  silent: Math.max(0, now - one.last),
+  segments: one.segments,
+  bytes: one.bytes,
+  ports: [...one.ports].toSorted((a, b) => a - b),
+});
+
+/** Who came and who went between two readings: addresses, not connections. */
+export function changes(
+  before: Summary | undefined,
+  after: Summary,
+): { readonly came: readonly Peer[]; readonly went: readonly Peer[] } {
+  const was = new Map(before?.peers.filter((one) => one.held > 0).map((one) => [one.address, one]));
+  const is = new Map(after.peers.map((one) => [one.address, one]));
+  return {
+    came: after.peers.filter((one) => one.held > 0 && !was.has(one.address)),
+    // A row that was evicted or cleared is gone from the table: its last words are those of the reading before.
+    went: [...was.values()].flatMap((one) => {
+      const now = is.get(one.address);
+      return now === undefined ? [one] : now.held === 0 ? [now] : [];
+    }),
+  };
+}

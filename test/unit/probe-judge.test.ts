@@ -1,0 +1,391 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { targetSeverities } from "../../src/core/target-findings.ts";
+import { parseFacts } from "../../src/core/probe/facts.ts";
+import { judgeFacts } from "../../src/core/probe/judge.ts";
+import {
+  configSymbols,
+  extensionDirectories,
+  extensionFiles,
+  loaderFiles,
+  ownExtensions,
+} from "../../src/core/probe/places.ts";
+import { splitExtensions, splitVerdict, type SplitVerdict } from "../../src/core/probe/split.ts";
+import {
+  factsText,
+  good,
+  hexRecord,
+  i386,
+  sparc32,
+  sparc64,
+  x86,
+  type Records,
+} from "../support/facts.ts";
+
+const judge = (...changes: readonly Records[]) => {
+  const facts = parseFacts(factsText(good, ...changes));
+  if (!facts) throw new Error("no facts");
+  return judgeFacts(facts).findings;
+};
+const codes = (...changes: readonly Records[]): string[] =>
+  judge(...changes).map((one) => one.code);
+
+/** What is found about the good machine is no trouble but its missing extension, which needs a compiler (integration). */
+test("a machine in order has no finding but the extension, which these facts leave out", () => {
+  const bad = judge().filter((one) => one.severity !== "info");
+  expect(bad.map((one) => one.code)).toEqual(["so.missing"]);
+});
+
+const absent: Records = {
+  "ip_tables targets": ["/proc/net/ip_tables_targets", "LOG"],
+  modules: ["/proc/modules"],
+  "modules.dep": ["/lib/modules/6.1.192/modules.dep"],
+};
+const split: Records = {
+  "elf iptables": hexRecord("/sbin/iptables", sparc32),
+  symbols: ["/proc/kallsyms", "0000000000404000 T _start"],
+  uname: ["Linux 6.1.192 sparc64"],
+};
+const withRule = (rule: string): Records => ({
+  "rules iptables-save": [
+    "*filter",
+    ":INPUT DROP [0:0]",
+    "-A INPUT -p tcp --dport 22 -j ACCEPT",
+    rule,
+    "COMMIT",
+  ],
+});
+const old = (kernel: string, iptables: string): Records => ({
+  ...split,
+  uname: [`Linux ${kernel} sparc64`],
+  iptables: [`iptables v${iptables}`],
+});
+
+const cases: readonly (readonly [code: string, ...changes: Records[]])[] = [
+  ["target.absent", absent],
+  ["target.no-ipv6", { "ip6_tables targets": ["/proc/net/ip6_tables_targets", "LOG"] }],
+  [
+    "target.builtin",
+    absent,
+    {
+      "modules.builtin": [
+        "/lib/modules/6.1.192/modules.builtin",
+        "kernel/net/netfilter/xt_TARPIT.ko",
+      ],
+    },
+  ],
+  [
+    "target.blocked",
+    absent,
+    {
+      module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")),
+      boot: ["/etc/modprobe.d/x.conf:1:blacklist xt_TARPIT"],
+    },
+  ],
+  [
+    "target.loadable",
+    absent,
+    { module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")) },
+  ],
+  [
+    "module.no-depmod",
+    absent,
+    { module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")) },
+  ],
+  [
+    "module.disabled",
+    absent,
+    {
+      module: hexRecord("/x/xt_TARPIT.ko", Buffer.from("x")),
+      modules_disabled: ["/proc/sys/kernel/modules_disabled", "1"],
+    },
+  ],
+  [
+    "module.unsigned",
+    absent,
+    {
+      module: hexRecord("/x/xt_TARPIT.ko", Buffer.from("x")),
+      sig_enforce: ["/sys/module/module/parameters/sig_enforce", "Y"],
+    },
+  ],
+  [
+    "module.unsigned",
+    absent,
+    {
+      module: hexRecord("/x/xt_TARPIT.ko", Buffer.from("x")),
+      lockdown: ["/sys/kernel/security/lockdown", "none [integrity] confidentiality"],
+    },
+  ],
+  [
+    "target.two-owners",
+    {
+      module: hexRecord("/lib/modules/a/xt_TARPIT.ko", Buffer.from("x")),
+      "module #2": hexRecord("/lib/modules/b/xt_TARPIT.ko", Buffer.from("x")),
+    },
+  ],
+  [
+    "kernel.no-nft-compat",
+    { config: ["/c", "CONFIG_64BIT=y", "CONFIG_MODULES=y", "CONFIG_IP_NF_IPTABLES=m"] },
+  ],
+  [
+    "kernel.no-legacy",
+    {
+      iptables: ["iptables v1.8.9 (legacy)"],
+      config: ["/c", "CONFIG_64BIT=y", "CONFIG_MODULES=y", "CONFIG_NFT_COMPAT=m"],
+    },
+  ],
+  ["kernel.no-legacy", { iptables: ["iptables v1.8.9 (legacy)"], uname: ["Linux 6.17.0 x86_64"] }],
+  ["so.missing"],
+  [
+    "so.elsewhere",
+    { extension: hexRecord("/usr/local/lib/xtables/libxt_TARPIT.so", Buffer.from("x")) },
+  ],
+  [
+    "so.unreadable",
+    {
+      extension: hexRecord(
+        "/usr/lib/x86_64-linux-gnu/xtables/libxt_TARPIT.so",
+        Buffer.from("\u007fELF"),
+      ),
+    },
+  ],
+  ["facts.cut"],
+  ["facts.version"],
+  ["facts.required", { symbols: "unreadable", config: "missing" }],
+  ["facts.required", { iptables: "missing" }],
+  ["facts.required", { "elf iptables": "unreadable", "elf sh": "unreadable" }],
+  [
+    "facts.required",
+    absent,
+    { "ip_tables targets": "unreadable", "modules.dep": "unreadable", config: "missing" },
+  ],
+  ["facts.required", { extension: "unreadable" }],
+  ["facts.unread", { "rules iptables-save": "skipped" }],
+  ["facts.unread", { config: "missing" }],
+  ["width.uname", { uname: ["Linux 6.1.192 i686"] }],
+  ["width.split", { "elf iptables": hexRecord("/sbin/iptables", i386) }],
+  [
+    "width.backwards",
+    { symbols: ["/proc/kallsyms", "c0100000 T _text"], uname: ["Linux 6.1.192 i686"] },
+  ],
+  [
+    "width.compat-off",
+    {
+      "elf iptables": hexRecord("/sbin/iptables", i386),
+      config: [
+        "/c",
+        "CONFIG_64BIT=y",
+        "CONFIG_NFT_COMPAT=m",
+        "# CONFIG_NETFILTER_XTABLES_COMPAT is not set",
+      ],
+    },
+  ],
+  ["split.rule", old("2.4.37", "1.2.9"), withRule("-A INPUT -m limit --limit 3/hour -j LOG")],
+  ["split.avoid", old("2.4.37", "1.2.9")],
+  ["ulog.gone", withRule("-A INPUT -p tcp -j ULOG")],
+  [
+    "ulog.conf",
+    { "ulogd.conf": ["/etc/ulogd.conf", 'plugin="/usr/lib/ulogd/ulogd_inppkt_ULOG.so"'] },
+  ],
+  [
+    "ulog.packets",
+    old("2.6.32", "1.4.8"),
+    { "elf ulogd": hexRecord("/usr/sbin/ulogd", sparc32) },
+    withRule("-A INPUT -p tcp -j ULOG"),
+  ],
+  ["ulogd.width", split, { "elf ulogd": hexRecord("/usr/sbin/ulogd", sparc32) }],
+  ["backend.clash", { "rules iptables-legacy-save": ["*filter", "-A INPUT -j DROP", "COMMIT"] }],
+  [
+    "backend.other",
+    {
+      "rules iptables-save": [],
+      "rules iptables-legacy-save": ["*filter", "-A INPUT -j DROP", "COMMIT"],
+    },
+  ],
+  ["conntrack.full", { "conntrack count": ["/c", "65000"] }],
+  [
+    "cookie.dropped",
+    { "tarpit stat": ["/proc/net/stat/tarpit", "segments=1000", "dropped_cookie=900"] },
+  ],
+  ["stuck.held"],
+  ["reboot.module", { boot: ["/etc/iptables/rules.v4:9:-A INPUT -p tcp -j TARPIT"] }],
+  ["reboot.rules", { boot: ["/etc/modules:1:xt_TARPIT"] }],
+  ["reboot.kernel", { loaders: ["/boot/grub/grub.cfg:3: linux /boot/vmlinuz-5.10 ro"] }],
+  ["reboot.no-way-back", { loaders: ["/boot/grub/grub.cfg:3: linux /boot/vmlinuz-6.1.192 ro"] }],
+];
+
+describe("each finding has a machine that shows it", () => {
+  test.each(cases.map(([code, ...changes]) => ({ code, changes })))(
+    "$code",
+    ({ code, changes }) => {
+      const text = factsText(good, ...changes);
+      const facts = parseFacts(
+        code === "facts.cut"
+          ? text.replace("\n@ end\n", "\n")
+          : code === "facts.version"
+            ? text.replace("tarpit-facts 1", "tarpit-facts 9")
+            : text,
+      );
+      const found = judgeFacts(facts as NonNullable<typeof facts>).findings.find(
+        (one) => one.code === code,
+      );
+      expect(found?.evidence?.file).toBeTruthy();
+    },
+  );
+
+  test("none is without one, here or in a test of its own", () => {
+    const elsewhere = ["rules.test.ts", "../integration/verify-target.test.ts"]
+      .map((name) => readFileSync(new URL(name, import.meta.url), "utf8"))
+      .join("");
+    const mine = new Set(cases.map(([code]) => code));
+    expect(
+      Object.keys(targetSeverities).filter(
+        (code) => !mine.has(code) && !elsewhere.includes(`"${code}"`),
+      ),
+    ).toEqual([]);
+  });
+});
+
+describe("a 64-bit kernel under a 32-bit iptables: every cell", () => {
+  const limit = splitExtensions.find(
+    (one) => one.name === "limit",
+  ) as (typeof splitExtensions)[number];
+  const ulog = splitExtensions.find(
+    (one) => one.name === "ULOG",
+  ) as (typeof splitExtensions)[number];
+  const quota = splitExtensions.find(
+    (one) => one.name === "quota",
+  ) as (typeof splitExtensions)[number];
+  const cells: readonly (readonly [
+    typeof limit,
+    string,
+    string,
+    boolean | undefined,
+    4 | 6,
+    SplitVerdict,
+  ])[] = [
+    [limit, "2.4.27", "1.2.9", undefined, 4, "fails-no-layer"],
+    [limit, "2.6.16", "1.2.9", true, 4, "fails-no-layer"],
+    [limit, "2.4.27", "1.2.10", undefined, 4, "works-split-build"],
+    [ulog, "2.6.16", "1.3.8", true, 4, "works-split-build"],
+    [quota, "2.4.27", "1.3.8", undefined, 4, "fails-no-layer"],
+    [limit, "2.4.37", "1.4.0", undefined, 4, "fails-no-layer"],
+    [limit, "2.4.37", "1.4.0rc1", undefined, 4, "fails-no-layer"],
+    [limit, "2.6.32", "1.2.9", true, 4, "depends"],
+    [limit, "2.6.32", "1.3.8", true, 4, "double-conversion"],
+    [limit, "2.6.32", "1.4.8", true, 4, "works"],
+    [limit, "2.6.18", "1.4.8", true, 4, "not-translated-yet"],
+    [limit, "2.6.19", "1.4.8", true, 4, "works"],
+    [ulog, "2.6.21", "1.4.8", true, 4, "not-translated-yet"],
+    [ulog, "2.6.22", "1.4.8", true, 4, "works"],
+    [limit, "2.6.24", "1.4.8", true, 6, "no-ipv6-layer"],
+    [limit, "2.6.25", "1.4.8", true, 6, "works"],
+    [limit, "5.13", "1.8.7", false, 4, "compat-off"],
+    [limit, "6.4", "1.8.9", false, 4, "compat-off"],
+    [limit, "6.4", "1.8.9", true, 4, "works"],
+    [limit, "6.4", "1.8.9", undefined, 4, "compat-unknown"],
+  ];
+  test.each(cells)(
+    "$0.name, kernel %s, iptables %s, compat %s, IPv%i: %s",
+    (one, kernel, iptables, compat, family, verdict) => {
+      expect(splitVerdict(one, { kernel, iptables, compat, family })).toBe(verdict);
+    },
+  );
+
+  test.each([
+    ["limit", "-A INPUT -m limit --limit 3/hour -j LOG"],
+    ["ULOG", "-A INPUT -p tcp -j ULOG"],
+    ["quota", "-A INPUT -m quota --quota 9 -j ACCEPT"],
+    ["hashlimit", "-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-name a -j LOG"],
+    ["nfacct", "-A INPUT -m nfacct --nfacct-name a"],
+    ["mark", "-A INPUT -m mark --mark 1 -j LOG"],
+    ["MARK", "-A INPUT -j MARK --set-mark 1"],
+    ["CONNMARK", "-A INPUT -j CONNMARK --save-mark"],
+    ["SAME", "-A INPUT -j SAME --to 192.0.2.1"],
+    ["conntrack", "-A INPUT -m conntrack --ctstate NEW -j LOG"],
+  ])("a rule with %s on 2.4 is named with its line", (name, rule) => {
+    const found = judge(old("2.4.37", "1.2.9"), withRule(rule)).find(
+      (one) => one.code === "split.rule",
+    );
+    expect(found).toMatchObject({
+      severity: "error",
+      args: { name, verdict: "fails-no-layer" },
+      evidence: { line: 4 },
+    });
+  });
+
+  test.each(["recent", "string", "statistic", "connlimit"])("-m %s is safe", (name) => {
+    expect(codes(old("2.4.37", "1.2.9"), withRule(`-A INPUT -m ${name} -j LOG`))).not.toContain(
+      "split.rule",
+    );
+  });
+
+  test("the conntrack match is unsafe on 2.4 only; the sizes are told", () => {
+    expect(
+      codes(old("6.1.192", "1.8.9"), withRule("-A INPUT -m conntrack --ctstate NEW -j LOG")),
+    ).not.toContain("split.rule");
+    const found = judge(
+      old("2.4.37", "1.2.9"),
+      withRule("-A INPUT -m limit --limit 3/hour -j LOG"),
+    ).find((one) => one.code === "split.rule");
+    expect(found?.args).toMatchObject({
+      sizes: "28 (32 on sparc) bytes in 32-bit iptables, 40 in the kernel",
+    });
+  });
+});
+
+describe("widths", () => {
+  test.each([
+    ["0000000000404000 T _start", x86, "sparc64", undefined],
+    ["f0004000 T _start", sparc32, "sparc", undefined],
+  ] as const)("%s", (symbol, header, machine, code) => {
+    const found = codes({
+      symbols: ["/proc/kallsyms", symbol],
+      "elf iptables": hexRecord("/sbin/iptables", header),
+      uname: [`Linux 6.1.192 ${machine}`],
+    });
+    expect(found.find((one) => one.startsWith("width"))).toBe(code);
+  });
+  test("2.4's ksyms: 64 bits whatever uname says", () => {
+    expect(
+      codes({
+        symbols: ["/proc/ksyms", "0000000000404000 prom_root"],
+        uname: ["Linux 2.4.37 sparc"],
+        "elf iptables": hexRecord("/sbin/iptables", sparc64),
+      }),
+    ).toContain("width.uname");
+  });
+  test("an old UltraSPARC: 1.2.9 fails, 1.2.10 built for the split works", () => {
+    const rule = withRule("-A INPUT -m limit --limit 3/hour -j LOG");
+    const severity = (iptables: string) =>
+      judge(old("2.4.37", iptables), rule).find((one) => one.code === "split.rule")?.severity;
+    expect([severity("1.2.9"), severity("1.2.10"), severity("1.4.0")]).toEqual([
+      "error",
+      "info",
+      "error",
+    ]);
+  });
+});
+
+describe("the probe and the reader of trees look at the same places", () => {
+  const script = readFileSync(new URL("../../data/probe/probe.sh", import.meta.url), "utf8");
+  test.each([
+    ...extensionDirectories,
+    ...extensionFiles,
+    ...ownExtensions,
+    ...loaderFiles.map((one) => one.replace(/\/$/, "")),
+  ])("%s", (name) => expect(script).toContain(name));
+  test("and for the same symbols", () => {
+    for (const line of [
+      "CONFIG_64BIT=y",
+      "# CONFIG_64BIT is not set",
+      "CONFIG_COMPAT=y",
+      "CONFIG_IP_NF_TARGET_TARPIT=m",
+      "CONFIG_NETFILTER_XTABLES_COMPAT=y",
+      "CONFIG_NFT_COMPAT=m",
+      "CONFIG_IP_NF_IPTABLES_LEGACY=m",
+    ])
+      expect(line).toMatch(configSymbols);
+    expect("CONFIG_USB=y").not.toMatch(configSymbols);
+  });
+});

@@ -1,0 +1,277 @@
+import { describe, expect, test } from "vitest";
+import { lintRules } from "../../src/core/rules/lint.ts";
+import { conditions, parseRules, tokenize } from "../../src/core/rules/parse.ts";
+import { printRules, undoRules, type PrintRequest } from "../../src/core/rules/print.ts";
+import { causeOf } from "../../src/core/probe/messages.ts";
+
+const filter = (...rules: readonly string[]): string =>
+  [
+    "*filter",
+    ":INPUT DROP [0:0]",
+    ":FORWARD DROP [0:0]",
+    ":OUTPUT ACCEPT [0:0]",
+    ...rules,
+    "COMMIT",
+    "",
+  ].join("\n");
+const question = { file: "rules", family: 4, hours: 48 } as const;
+const codes = (text: string): string[] =>
+  lintRules(text, question)
+    .findings.filter((one) => one.severity !== "info")
+    .map((one) => one.code);
+const find = (text: string, code: string) =>
+  lintRules(text, question).findings.find((one) => one.code === code);
+
+const guard = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT";
+const target = "-A INPUT -p tcp -j TARPIT";
+const drop = "-A INPUT -j DROP";
+
+describe("rules lint", () => {
+  test("the right rules have nothing to say", () => {
+    expect(codes(filter(guard, target, drop))).toEqual([]);
+    expect(codes(filter(guard, target))).toEqual([]);
+  });
+
+  const cases: readonly (readonly [code: string, line: number, rules: readonly string[]])[] = [
+    ["rule.protocol", 6, [guard, "-A INPUT -j TARPIT"]],
+    ["rule.protocol", 6, [guard, "-A INPUT -p udp -j TARPIT"]],
+    ["rule.protocol-inverted", 6, [guard, "-A INPUT ! -p tcp -j TARPIT"]],
+    ["rule.protocol-inverted", 6, [guard, "-A INPUT -p ! tcp -j TARPIT "]],
+    ["rule.hook", 6, [guard, "-A OUTPUT -p tcp -j TARPIT"]],
+    ["rule.hook", 8, [":own - [0:0]", guard, "-A OUTPUT -j own", "-A own -p tcp -j TARPIT"]],
+    ["rule.unreached", 7, [":own - [0:0]", guard, "-A own -p tcp -j TARPIT"]],
+    ["rule.new-only", 6, [guard, "-A INPUT -p tcp -m state --state NEW -j TARPIT"]],
+    ["rule.new-only", 6, [guard, "-A INPUT -p tcp -m tcp --syn -j TARPIT"]],
+    ["rule.variants", 6, [guard, "-A INPUT -p tcp -j TARPIT --honeypot --reset"]],
+    ["rule.shadowed", 7, [guard, drop, target]],
+    ["rule.shadowed", 7, [guard, "-A INPUT -p tcp -j ACCEPT", target]],
+    [
+      "rule.shadowed",
+      9,
+      [":own - [0:0]", guard, drop, "-A INPUT -j own", "-A own -p tcp -j TARPIT"],
+    ],
+    ["rule.invalid-drop", 7, [guard, "-A INPUT -m state --state INVALID -j DROP", target]],
+    ["rule.log-flood", 6, [guard, '-A INPUT -p tcp -j LOG --log-prefix "a b"', target]],
+    ["rule.log-flood", 6, [guard, "-A INPUT -j NFLOG", target]],
+    ["rule.before-accept", 5, [target, guard]],
+    ["rule.lockout", 5, [target]],
+    ["rule.not-before-drop", 6, [guard, target, "-A INPUT -p udp --dport 9 -j LOG", drop]],
+    ["rule.ulog", 6, [guard, "-A INPUT -p udp -j ULOG", target]],
+    ["rule.strange", 5, ["rm -rf /", guard, target]],
+    ["rule.strange", 5, ["x".repeat(20_000), guard, target]],
+  ];
+  test.each(cases)("%s is found on line %i", (code, line, rules) => {
+    expect(find(filter(...rules), code)?.evidence).toMatchObject({ file: "rules", line });
+  });
+
+  test("nothing drops the rest", () => {
+    expect(codes(filter(guard, target).replace(":INPUT DROP", ":INPUT ACCEPT"))).toEqual([
+      "rule.no-drop",
+    ]);
+  });
+
+  test("a limited log, one of another port, and one of new peers do not flood", () => {
+    for (const log of [
+      "-A INPUT -p tcp -m limit --limit 1/s -j LOG",
+      "-A INPUT -p udp -j LOG",
+      "-A INPUT -p tcp --dport 80 -j LOG",
+      "-A INPUT -m state --state NEW -j LOG",
+    ])
+      expect(codes(filter(guard, log, "-A INPUT -p tcp --dport 23 -j TARPIT")), log).toEqual([]);
+  });
+
+  test("the counters give lines and bytes a day", () => {
+    const text = filter(guard, "[2000:9] -A INPUT -p tcp -j LOG", target);
+    expect(find(text, "rule.log-flood")?.args).toMatchObject({
+      packets: 2000,
+      linesADay: 1000,
+      bytesADay: 230_000,
+      known: true,
+    });
+    expect(
+      lintRules(text, { ...question, hours: undefined }).findings.find(
+        (one) => one.code === "rule.log-flood",
+      )?.args,
+    ).toMatchObject({ linesADay: 2000, known: false });
+  });
+
+  test("replies that cannot get out", () => {
+    const closed = (rules: readonly string[]) =>
+      filter(guard, target, ...rules).replace(":OUTPUT ACCEPT", ":OUTPUT DROP");
+    const established = "-A OUTPUT -m state --state RELATED,ESTABLISHED -j ACCEPT";
+    const raw = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j NOTRACK\nCOMMIT\n";
+    expect(codes(closed([]))).toEqual(["rule.reply-policy"]);
+    expect(codes(closed([established]))).toEqual([]);
+    expect(find(raw + closed([established]), "rule.reply-policy")?.severity).toBe("error");
+    expect(codes(raw + closed(["-A OUTPUT -m state --state UNTRACKED -j ACCEPT"]))).toEqual([]);
+    expect(codes(filter(guard, target, "-A OUTPUT -m state --state INVALID -j DROP"))).toEqual([
+      "rule.reply-invalid",
+    ]);
+  });
+
+  test("tracked, unused and repeated", () => {
+    const state = "-A INPUT -m state --state ESTABLISHED -j ACCEPT";
+    expect(find(filter(state, target), "rule.tracked")).toBeDefined();
+    expect(
+      find(
+        `*raw\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -j CT --notrack\nCOMMIT\n${filter(state, target)}`,
+        "rule.tracked",
+      ),
+    ).toBeUndefined();
+    expect(codes(filter(guard, drop))).toEqual([]);
+    expect(find(filter(guard, drop), "rule.none")).toBeDefined();
+    const many = filter(guard, ...Array.from({ length: 50 }, () => "-A INPUT -j TARPIT"));
+    expect(
+      lintRules(many, question).findings.filter((one) => one.code === "rule.protocol"),
+    ).toHaveLength(10);
+    expect(find(many, "rule.more")?.args).toMatchObject({ count: 40 });
+    expect(find(filter(guard, "[7:300] -A INPUT -p tcp -j TARPIT"), "rule.counters")?.args).toEqual(
+      { packets: 7, bytes: 300 },
+    );
+  });
+
+  test("a chain that leads to itself ends", () => {
+    expect(
+      codes(filter(":a - [0:0]", ":b - [0:0]", "-A a -j b", "-A b -j a", "-A a -p tcp -j TARPIT")),
+    ).toContain("rule.unreached");
+  });
+});
+
+describe("iptables-save", () => {
+  test("quotes, counters, -I and the first comment", () => {
+    expect(tokenize(String.raw`-m comment --comment "a \"b\" -j DROP" -j X`)).toEqual([
+      "-m",
+      "comment",
+      "--comment",
+      'a "b" -j DROP',
+      "-j",
+      "X",
+    ]);
+    const set = parseRules(
+      `# Generated by iptables-save v1.8.9 (nf_tables) on Tue\n# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n${filter('[5:6] -A INPUT -m comment --comment "-p udp" -p tcp -g own', "-I INPUT 1 -p icmp -j DROP")}`,
+    );
+    expect(set.generator).toBe("iptables-save v1.8.9 (nf_tables)");
+    expect(set.otherBackend).toBe(true);
+    const [first, second] = set.tables[0]?.chains.get("INPUT")?.rules ?? [];
+    expect(first).toMatchObject({ proto: "icmp", jump: "DROP" });
+    expect(second).toMatchObject({ packets: 5, bytes: 6, jump: "own", goto: true });
+    expect(conditions(second as never)).not.toContain("comment");
+  });
+});
+
+describe("rules print", () => {
+  const request: PrintRequest = {
+    chain: "INPUT",
+    family: 4,
+    ports: [],
+    own: [],
+    ssh: undefined,
+    log: false,
+    kernel: undefined,
+    rules: undefined,
+  };
+  const restore = (one: PrintRequest): string => {
+    const rules = printRules(one);
+    return ["raw", "filter"]
+      .map(
+        (table) =>
+          `*${table}\n:INPUT ACCEPT [0:0]\n${rules
+            .filter((rule) => rule.table === table)
+            .map((rule) => rule.rule.replace(/^-N (\S+)/, ":$1 - [0:0]"))
+            .join("\n")}\nCOMMIT\n`,
+      )
+      .join("");
+  };
+
+  test("TARPIT with -p tcp, directly before the DROP", () => {
+    expect(printRules(request).map((one) => one.rule)).toEqual([
+      "-N tarpit",
+      "-A tarpit -p tcp -j TARPIT",
+      "-A INPUT -p tcp -j tarpit",
+      "-A INPUT -j DROP",
+    ]);
+  });
+
+  test("the SSH peer comes first, own networks are never held", () => {
+    const rules = printRules({
+      ...request,
+      own: ["192.0.2.0/24"],
+      ssh: { peer: "203.0.113.9", port: "22" },
+    }).map((one) => one.rule);
+    expect(rules[0]).toBe("-I INPUT 1 -s 203.0.113.9 -p tcp --dport 22 -j ACCEPT");
+    expect(rules.indexOf("-A tarpit -s 192.0.2.0/24 -j RETURN")).toBeLessThan(
+      rules.indexOf("-A tarpit -p tcp -j TARPIT"),
+    );
+    expect(
+      printRules({ ...request, family: 6, ssh: { peer: "203.0.113.9", port: "22" } }).some((one) =>
+        one.rule.includes("203"),
+      ),
+    ).toBe(false);
+  });
+
+  test.each([
+    {},
+    { ports: ["23"] },
+    { ports: ["23", "80:90"], own: ["192.0.2.0/24"], log: true },
+    { ports: ["23"], kernel: "2.4.37", log: true },
+  ])("%o: its own lint finds nothing", (change) => {
+    const findings = lintRules(
+      restore({ ...request, ssh: { peer: "203.0.113.9", port: "22" }, ...change }),
+      question,
+    ).findings;
+    expect(findings.filter((one) => one.severity !== "info")).toEqual([]);
+  });
+
+  test("only what has one layout for both widths, and what the kernel has", () => {
+    const rules = (kernel: string | undefined) =>
+      printRules({ ...request, ports: ["23"], log: true, kernel })
+        .map((one) => one.rule)
+        .join("\n");
+    expect(rules(undefined)).not.toMatch(/-m limit|ULOG|hashlimit|-m mark/);
+    expect(rules(undefined)).toMatch(/CT --notrack[^]*NFLOG/);
+    expect(rules("2.4.37")).toMatch(/-j NOTRACK[^]*-m state --state UNTRACKED[^]*-j LOG/);
+  });
+
+  test("in front of a DROP that is there already", () => {
+    const rules = parseRules(filter(guard, drop));
+    expect(printRules({ ...request, rules }).at(-1)?.rule).toBe("-I INPUT 2 -p tcp -j tarpit");
+    expect(
+      printRules({ ...request, rules, ssh: { peer: "203.0.113.9", port: "22" } }).at(-1)?.rule,
+    ).toBe("-I INPUT 3 -p tcp -j tarpit");
+  });
+
+  test("the way back takes everything away but the DROP", () => {
+    const undo = undoRules(printRules({ ...request, ports: ["23"] })).map((one) => one.rule);
+    expect(undo).toEqual([
+      "-D INPUT -p tcp --dport 23 -j tarpit",
+      "-D OUTPUT -p tcp --sport 23 -m conntrack --ctstate UNTRACKED -j ACCEPT",
+      "-D PREROUTING -p tcp --dport 23 -j CT --notrack",
+      "-F tarpit",
+      "-X tarpit",
+    ]);
+  });
+});
+
+describe("what iptables says, and what is behind it", () => {
+  test.each([
+    ["iptables v1.8.9 (nf_tables): Chain 'TARPIT' does not exist", "live.no-extension"],
+    [
+      "iptables v1.8.9 (legacy): Couldn't load target `TARPIT':No such file or directory",
+      "live.no-extension",
+    ],
+    ["/usr/lib/xtables/libxt_TARPIT.so: wrong ELF class: ELFCLASS32", "live.no-extension"],
+    [
+      "Warning: Extension TARPIT revision 0 not supported, missing kernel module?",
+      "live.no-module",
+    ],
+    ["iptables: No chain/target/match by that name.", "live.no-module"],
+    ["iptables: Invalid argument. Run `dmesg' for more information.", "live.size"],
+    ["ip_tables: TARPIT target: only valid for protocol 6", "live.protocol"],
+    [
+      "x_tables: ip_tables: TARPIT target: used from hooks OUTPUT, but only usable from INPUT/FORWARD",
+      "live.hook",
+    ],
+    ["iptables: Permission denied (you must be root)", "live.permission"],
+    ["something new", "live.refused"],
+  ])("%s", (said, code) => expect(causeOf(said)).toBe(code));
+});

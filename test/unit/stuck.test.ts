@@ -1,0 +1,195 @@
+import { describe, expect, test } from "vitest";
+import { changes, summarize } from "../../src/core/stuck/summary.ts";
+import { letGo, parseTable, versionOfTable } from "../../src/core/stuck/table.ts";
+import { toPrometheus } from "../../src/core/stuck/prometheus.ts";
+import { describeEstimate, describeStuck, lasting, logLine } from "../../src/cli/render/stuck.ts";
+import { makeStyle } from "../../src/cli/render/style.ts";
+import { readStuck } from "../../src/app/stuck.ts";
+import { FakeProcesses, fakePorts, MemoryFiles } from "../support/ports.ts";
+import { factsText, good } from "../support/facts.ts";
+
+const head =
+  "# version 1 now 10000 peers 4096\n# family source sport destination dport first last segments bytes marks\n";
+const table = `${head}4 192.0.2.7 40112 198.51.100.1 23 6400 9990 30 1200 dp--
+4 192.0.2.7 40113 198.51.100.1 445 9000 9990 8 320 dp--
+4 203.0.113.5 1025 198.51.100.1 23 9000 9100 3 120 dp--
+6 2001:db8::7 40113 2001:db8:1::1 23 100 200 1 60 ----
+4 203.0.113.6 1026 198.51.100.1 23 9990 9995 2 80 ---r
+`;
+const plain = makeStyle({}, {}, false);
+
+describe("the table", () => {
+  test("rows, clock and room", () => {
+    const read = parseTable(table);
+    expect(read).toMatchObject({ now: 10_000, room: 4096, strange: 0 });
+    expect(read.rows).toHaveLength(5);
+    expect(read.rows[0]).toEqual({
+      family: 4,
+      source: "192.0.2.7",
+      sport: 40_112,
+      destination: "198.51.100.1",
+      dport: 23,
+      first: 6400,
+      last: 9990,
+      segments: 30,
+      bytes: 1200,
+      marks: "dp--",
+    });
+  });
+
+  test("columns, pairs and marks that came later are passed over; what is no row is counted", () => {
+    const read = parseTable(
+      "# version 1 now 50 peers 9 colour 7\n4 192.0.2.1 1 192.0.2.2 2 10 20 3 4 dp--x 99 new\nhello\n4 \u001b[2J 1 x 2 3 4 5 6 d\n",
+    );
+    expect(read.rows.map((one) => one.marks)).toEqual(["dp--x"]);
+    expect(read.strange).toBe(2);
+  });
+
+  test("the version line decides", () => {
+    expect(versionOfTable(table)).toBe(1);
+    expect(versionOfTable("# version 2 now 1\n")).toBe(2);
+    expect(versionOfTable("hello")).toBeUndefined();
+  });
+
+  test("who has let go: an RST, or silence after data; an idle peer has nothing to say", () => {
+    const rows = parseTable(table).rows;
+    expect(rows.map((one) => letGo(one, 10_000))).toEqual([false, false, true, false, true]);
+    expect(letGo(rows[2] as never, 10_000, 1000)).toBe(false);
+  });
+});
+
+describe("the summary", () => {
+  const summary = summarize(parseTable(table));
+  test("groups by address, those that hold most first", () => {
+    expect(summary).toMatchObject({
+      held: 3,
+      heldPeers: 2,
+      letGo: 2,
+      connections: 5,
+      segments: 44,
+      bytes: 1780,
+    });
+    expect(summary.peers.map((one) => [one.address, one.held, one.since])).toEqual([
+      ["192.0.2.7", 2, 3600],
+      ["2001:db8::7", 1, 9900],
+      ["203.0.113.5", 0, 1000],
+      ["203.0.113.6", 0, 10],
+    ]);
+    expect(summary.peers[0]?.ports).toEqual([23, 445]);
+    expect(summary.rate).toBeCloseTo(1200 / 3600 + 320 / 1000 + 60 / 9900);
+  });
+
+  test("each connection is in one bucket: what let go counts up to its last word", () => {
+    expect(summary.histogram.map((one) => one.count)).toEqual([1, 1, 0, 2, 1, 0, 0, 0]);
+  });
+
+  test("who came and who went, by address; a row that was evicted is one that went", () => {
+    const later = summarize(
+      parseTable(
+        `${head}4 192.0.2.7 40112 198.51.100.1 23 6400 9990 30 1200 dp-r\n4 192.0.2.9 1 198.51.100.1 23 9999 9999 1 40 ----\n`,
+      ),
+    );
+    const both = changes(summary, later);
+    expect(both.came.map((one) => one.address)).toEqual(["192.0.2.9"]);
+    expect(both.went.map((one) => one.address)).toEqual(["192.0.2.7", "2001:db8::7"]);
+    expect(changes(undefined, summary).came).toHaveLength(2);
+    expect(changes(summary, summary)).toEqual({ came: [], went: [] });
+    expect(logLine("held", summary.peers[0] as never)).toBe(
+      "tarpit: held peer=192.0.2.7 ports=23,445 connections=2 seconds=3600 segments=38 bytes=1520",
+    );
+  });
+
+  test("for a person: totals, peers, a histogram; no line wider than the terminal", () => {
+    const text = describeStuck({ subject: "fw", summary, most: 2, columns: 60 }, plain);
+    expect(text).toMatch(/^3 connections held of 4,096, from 2 addresses/);
+    expect(text).toContain("and 2 more addresses");
+    expect(text).toMatch(/held up to 1 h +█+ +2/);
+    const rows = text.split("\n").filter((line) => /^\d+\.|^address|^2001/.test(line));
+    expect(rows).toHaveLength(3);
+    for (const line of rows) expect(line.length).toBeLessThanOrEqual(60);
+    expect([lasting(0), lasting(59), lasting(3700), lasting(200_000)]).toEqual([
+      "0s",
+      "59s",
+      "1h 1m",
+      "2d 7h",
+    ]);
+  });
+
+  test("Prometheus: every sample has a type, buckets are cumulative", () => {
+    const text = toPrometheus(
+      summary,
+      new Map([
+        ["version", 1],
+        ["syn", 7],
+        ['bad"name', 1],
+      ]),
+    );
+    expect(text).toContain("tarpit_held_connections 3\n");
+    expect(text).toContain("tarpit_syn_total 7\n");
+    expect(text).toContain('tarpit_hold_seconds{le="+Inf"} 5\n');
+    expect(text).not.toContain("bad");
+    for (const line of text
+      .trim()
+      .split("\n")
+      .filter((one) => !one.startsWith("#")))
+      expect(line).toMatch(/^[a-z_]+(\{le="[^"]+"\})? \d+(\.\d+)?$/);
+  });
+});
+
+describe("where it is read from", () => {
+  test("this machine, with its counters; another one over ssh; a copy", async () => {
+    const files = new MemoryFiles({
+      "/proc/net/tarpit": table,
+      "/proc/net/stat/tarpit": "version=1\nsyn=7\n",
+      "/work/copy": table,
+    });
+    const here = await readStuck({}, fakePorts({ files }));
+    expect([here.table?.rows.length, here.counters.get("syn")]).toEqual([5, 7]);
+    expect((await readStuck({ file: "copy" }, fakePorts({ files }))).table?.rows).toHaveLength(5);
+    const processes = new FakeProcesses(["ssh"], () => ({ stdout: `${table}\n# stat\nsyn=9\n` }));
+    const there = await readStuck({ host: "root@fw" }, fakePorts({ processes }));
+    expect([there.table?.rows.length, there.counters.get("syn"), there.table?.strange]).toEqual([
+      5, 9, 0,
+    ]);
+    expect(processes.calls[0]?.args).toContain("root@fw");
+  });
+
+  test("what is no table, or of another version, or for root only, is said", async () => {
+    const files = new MemoryFiles({ "/work/a": "hello", "/work/b": "# version 2 now 1\n" });
+    await expect(readStuck({ file: "a" }, fakePorts({ files }))).rejects.toMatchObject({
+      code: "stuck.table",
+      exit: 2,
+    });
+    await expect(readStuck({ file: "b" }, fakePorts({ files }))).rejects.toMatchObject({
+      code: "stuck.version",
+      exit: 2,
+    });
+    const processes = new FakeProcesses(["ssh"], () => ({
+      code: 3,
+      stderr: "cat: /proc/net/tarpit: Permission denied",
+    }));
+    await expect(readStuck({ host: "fw" }, fakePorts({ processes }))).rejects.toMatchObject({
+      code: "stuck.permission",
+      exit: 3,
+    });
+    await expect(
+      readStuck({ host: "-oProxyCommand=x" }, fakePorts({ processes })),
+    ).rejects.toMatchObject({ exit: 2 });
+  });
+
+  test("without a table: an estimate from the rules' counters, and it says that it is one", async () => {
+    const processes = new FakeProcesses(["sh"], () => ({ stdout: factsText(good) }));
+    const reading = await readStuck({}, fakePorts({ processes }));
+    expect(reading.estimate).toEqual({ rules: 1, packets: 7, bytes: 300, tracked: 12 });
+    expect(describeEstimate("fw", reading.estimate as never, plain)).toMatch(
+      /^estimate +fw has no table/,
+    );
+    const none = new FakeProcesses(["sh"], () => ({
+      stdout: factsText(good, { "rules iptables-save": [] }),
+    }));
+    await expect(readStuck({}, fakePorts({ processes: none }))).rejects.toMatchObject({
+      code: "stuck.none",
+      exit: 3,
+    });
+  });
+});
