@@ -89,6 +89,8 @@ export const laterSeries = (tree: string, series: string, later: string): Error 
 const reasons: Readonly<Record<RefusalReason, string>> = {
   "no-match": "the hunk fits nowhere",
   "no-newline": "the hunk adds lines after one that ends the file without a newline",
+  "too-costly":
+    "the search for this hunk was given up: its lines are in too many places of the file",
   missing: "there is no such file",
   exists: "the patch creates this file, but it is there",
   "content-left": "the patch removes this file, but it has more lines than the patch knows",

@@ -1,3 +1,4 @@
+import { LineIndex } from "./line-index.ts";
 import { locate, patternOf } from "./locate.ts";
 import type { Hunk, PlacedHunk } from "./types.ts";
 
@@ -6,13 +7,15 @@ export interface Applied {
   readonly placed: readonly PlacedHunk[];
   /** Hunks that fit nowhere, with the line they were first looked for at. */
   readonly refused: readonly RefusedHunk[];
+  /** The text that was searched. */
+  readonly text: LineIndex;
 }
 
 export interface RefusedHunk {
   readonly index: number;
   readonly hunk: Hunk;
   readonly guess: number;
-  readonly reason: "no-match" | "no-newline";
+  readonly reason: "no-match" | "no-newline" | "too-costly";
 }
 
 /** The file as it is written: input lines are copied up to where hunks change something. */
@@ -63,6 +66,7 @@ export function applyHunks(
   maxFuzz: number,
 ): Applied {
   const output = new Output(input);
+  const text = new LineIndex(input);
   const placed: PlacedHunk[] = [];
   const refused: RefusedHunk[] = [];
   let offset = 0;
@@ -72,15 +76,16 @@ export function applyHunks(
     const guess = pattern.first + offset;
     const most = Math.min(maxFuzz, Math.max(pattern.prefix, pattern.suffix));
     let fuzz = 0;
-    let where = locate(input, pattern, guess, output.frozen, fuzz);
-    while (where === undefined && fuzz < most) {
+    let where = locate(text, pattern, guess, output.frozen, fuzz);
+    while (where === undefined && fuzz < most && text.budget > 0) {
       fuzz += 1;
-      where = locate(input, pattern, guess, output.frozen, fuzz);
+      where = locate(text, pattern, guess, output.frozen, fuzz);
     }
     if (where !== undefined) offset += where - guess;
     // The change itself must come after what is done already (context may overlap).
     if (where === undefined || where - 1 + pattern.prefix < output.frozen) {
-      refused.push({ index, hunk, guess, reason: "no-match" });
+      const reason = text.budget > 0 ? "no-match" : "too-costly";
+      refused.push({ index, hunk, guess, reason });
     } else if (output.write(hunk, where)) {
       placed.push({ index, offset, fuzz });
     } else {
@@ -88,5 +93,5 @@ export function applyHunks(
     }
   }
   output.copyUntil(input.length);
-  return { lines: output.lines, placed, refused };
+  return { lines: output.lines, placed, refused, text };
 }

@@ -80,7 +80,7 @@ export function planFile(diff: FileDiff, context: Context): FileResult {
   const applied = applyHunks(input.entry.lines, diff.hunks, context.fuzz);
   if (applied.refused.length > 0) {
     const refusals = applied.refused.map((at) =>
-      explain(at, input.entry.lines, patch.name, target.from),
+      explain(at, applied.text, patch.name, target.from),
     );
     return { refusals };
   }

@@ -83,6 +83,7 @@ export interface PlannedFile {
 export type RefusalReason =
   | "no-match"
   | "no-newline"
+  | "too-costly"
   | "missing"
   | "exists"
   | "content-left"
