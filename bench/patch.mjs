@@ -131,7 +131,7 @@ function large() {
 
 try {
   series();
-  large();
+  if (!process.env.SKIP_LARGE) large();
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

@@ -25,12 +25,7 @@ export function nearestPlace(text: LineIndex, old: readonly string[], guess: num
 }
 
 /** Why a hunk fits nowhere: its first line that differs at the place that comes nearest. */
-export function explain(
-  at: RefusedHunk,
-  text: LineIndex,
-  patch: string,
-  path: string,
-): Refusal {
+export function explain(at: RefusedHunk, text: LineIndex, patch: string, path: string): Refusal {
   const { old } = patternOf(at.hunk);
   const { lines } = text;
   const start = nearestPlace(text, old, at.guess);

@@ -1,0 +1,25 @@
+/** Disk work that waits mostly: so many at a time. */
+const atOnce = 32;
+
+/**
+ * Does `work` for every item, several at a time. After a failure no new one is begun; the
+ * promise settles when nothing is under way any more, so that what follows has the disk to itself.
+ */
+export async function eachAtOnce<T>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  let failed: { readonly error: unknown } | undefined;
+  const worker = async (): Promise<void> => {
+    while (failed === undefined && next < items.length) {
+      const index = next;
+      next += 1;
+      await work(items[index] as T, index).catch((error: unknown) => {
+        failed ??= { error };
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  if (failed) throw failed.error;
+}
