@@ -5,6 +5,7 @@ import { defineBuild } from "./commands/build.ts";
 import { defineCompletion } from "./commands/completion.ts";
 import { defineConfig } from "./commands/config.ts";
 import { defineDoctor } from "./commands/doctor.ts";
+import { defineExtract } from "./commands/extract.ts";
 import { defineFetch } from "./commands/fetch.ts";
 import { definePatch } from "./commands/patch.ts";
 import { defineProve } from "./commands/prove.ts";
@@ -13,6 +14,7 @@ import { defineVerify } from "./commands/verify.ts";
 const commands: readonly Define[] = [
   defineFetch,
   definePatch,
+  defineExtract,
   defineConfig,
   defineBuild,
   defineVerify,

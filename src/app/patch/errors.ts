@@ -135,6 +135,10 @@ async function describe(refusal: Refusal): Promise<string[]> {
   return lines;
 }
 
+/** The first refusals in words. */
+export const describeRefusals = async (refusals: readonly Refusal[]): Promise<string[]> =>
+  (await Promise.all(refusals.slice(0, 20).map(describe))).flat();
+
 interface Refused {
   readonly tree: string;
   readonly series: string;
@@ -153,7 +157,7 @@ export async function refused({
   present,
 }: Refused): Promise<Error> {
   const half = present.length > 0 || refusals.some(({ looksApplied }) => looksApplied);
-  const evidence = (await Promise.all(refusals.slice(0, 20).map(describe))).flat();
+  const evidence = await describeRefusals(refusals);
   const hunks = refusals.length;
   const data = { series, refusals, present };
   if (half && !reverse) {

@@ -10,16 +10,14 @@ export async function eachAtOnce<T>(
   work: (item: T, index: number) => Promise<void>,
 ): Promise<void> {
   let next = 0;
-  let failed: { readonly error: unknown } | undefined;
+  const errors: unknown[] = [];
   const worker = async (): Promise<void> => {
-    while (failed === undefined && next < items.length) {
+    while (errors.length === 0 && next < items.length) {
       const index = next;
       next += 1;
-      await work(items[index] as T, index).catch((error: unknown) => {
-        failed ??= { error };
-      });
+      await work(items[index] as T, index).catch((error: unknown) => void errors.push(error));
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
-  if (failed) throw failed.error;
+  if (errors.length > 0) throw errors[0];
 }
