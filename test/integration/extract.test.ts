@@ -203,7 +203,6 @@ describe("two trees", () => {
       "with space": "y\n",
       "made/tab\there": "t\n",
       'made/quo"te': "q\n",
-      "made/empty": "",
     });
     rmSync(join(fresh, "gone"));
     chmodSync(join(fresh, "run"), 0o755);

@@ -109,6 +109,7 @@ function recordOf(series: string, work: Work): AppliedSeries | undefined {
     files: [...files.values()].filter(
       ({ before, after, modeBefore, modeAfter }) => before !== after || modeBefore !== modeAfter,
     ),
+    ...(work.unresolved ? { unresolved: work.unresolved } : {}),
     directories: [...new Set(directories)],
   };
 }

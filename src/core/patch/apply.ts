@@ -1,5 +1,6 @@
 import { LineIndex } from "./line-index.ts";
 import { locate, patternOf } from "./locate.ts";
+import { mergeHunk } from "./merge.ts";
 import type { Hunk, PlacedHunk } from "./types.ts";
 
 export interface Applied {
@@ -7,6 +8,8 @@ export interface Applied {
   readonly placed: readonly PlacedHunk[];
   /** Hunks that fit nowhere, with the line they were first looked for at. */
   readonly refused: readonly RefusedHunk[];
+  /** How many of the refused ones were put in without a conflict (merging only). */
+  readonly merged: number;
   /** The text that was searched. */
   readonly text: LineIndex;
 }
@@ -37,6 +40,12 @@ class Output {
     const end = Math.min(line, this.#input.length);
     for (; this.frozen < end; this.frozen += 1) this.put(this.#input[this.frozen] ?? "");
   }
+  /** Puts `lines` in the place of input lines `from` to before `to`. */
+  replace(from: number, to: number, lines: readonly string[]): void {
+    this.copyUntil(from);
+    for (const line of lines) this.put(line);
+    this.frozen = Math.max(this.frozen, to);
+  }
   /**
    * Writes the hunk at line `where`. Context keeps the input's own text, which fuzz may
    * have overlooked. False when lines would be added after one that has no newline and
@@ -64,11 +73,13 @@ export function applyHunks(
   input: readonly string[],
   hunks: readonly Hunk[],
   maxFuzz: number,
+  merge = false,
 ): Applied {
   const output = new Output(input);
   const text = new LineIndex(input);
   const placed: PlacedHunk[] = [];
   const refused: RefusedHunk[] = [];
+  let merged = 0;
   let offset = 0;
   for (const [position, hunk] of hunks.entries()) {
     const index = position + 1;
@@ -85,7 +96,10 @@ export function applyHunks(
     // The change itself must come after what is done already (context may overlap).
     if (where === undefined || where - 1 + pattern.prefix < output.frozen) {
       const reason = text.budget > 0 ? "no-match" : "too-costly";
-      refused.push({ index, hunk, guess, reason });
+      const joined = merge ? mergeHunk(text, hunk, guess, output.frozen) : undefined;
+      if (joined) output.replace(joined.from, joined.to, joined.lines);
+      if (joined?.conflicts === 0) merged += 1;
+      else refused.push({ index, hunk, guess, reason });
     } else if (output.write(hunk, where)) {
       placed.push({ index, offset, fuzz });
     } else {
@@ -93,5 +107,5 @@ export function applyHunks(
     }
   }
   output.copyUntil(input.length);
-  return { lines: output.lines, placed, refused, text };
+  return { lines: output.lines, placed, refused, merged, text };
 }

@@ -8,9 +8,9 @@ export class LineIndex {
   budget: number;
   #places: Map<string, number[]> | undefined;
 
-  constructor(lines: readonly string[], budget = 50_000_000) {
+  constructor(lines: readonly string[]) {
     this.lines = lines;
-    this.budget = budget;
+    this.budget = 10_000_000 + 100 * lines.length;
   }
 
   /** Ascending indexes, from 0, of the lines equal to `line`. */

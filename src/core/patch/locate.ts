@@ -73,8 +73,9 @@ export function locate(
   const fits = (where: number): boolean => matches(text, pattern, where, skip, tail);
   const range = { guess, lowest: frozen + 1, highest };
   if (inRange(range, guess) && fits(guess)) return guess;
+  if (text.budget <= 0) return undefined;
   const wanted = old.slice(skip, old.length - tail);
-  return nearest(range, fits, places(text, wanted, skip));
+  return nearest(range, fits, places(text, wanted, skip), () => text.budget > 0);
 }
 
 interface Range {
@@ -109,6 +110,7 @@ function nearest(
   { guess, lowest, highest }: Range,
   fits: (where: number) => boolean,
   candidates: ReturnType<typeof places>,
+  affordable: () => boolean,
 ): number | undefined {
   // Every line is ignored by the fuzz: the first one that is looked at will do.
   if (!candidates) {
@@ -125,7 +127,7 @@ function nearest(
   let above = lowerBound(at, guess - shift);
   let below = guess < lowest ? -1 : above - 1;
   if (guess < lowest) above = lowerBound(at, least - shift);
-  for (;;) {
+  while (affordable()) {
     const up = (at[above] ?? Infinity) + shift;
     const down = (at[below] ?? -Infinity) + shift;
     const canUp = up <= highest;
@@ -139,4 +141,5 @@ function nearest(
       below -= 1;
     }
   }
+  return undefined;
 }
