@@ -16,7 +16,7 @@ export interface Outcome {
   /** `results`, `findings`: joined with version, command and ok for --json. */
   readonly json: Readonly<Record<string, unknown>>;
   /** Results for other programs: paths. */
-  readonly stdout?: string;
+  readonly stdout?: string | Uint8Array;
   /** Results that are a table or a list for a person. */
   readonly table?: (style: Style) => string;
   /** Closing words, on stderr. */

@@ -105,7 +105,7 @@ async function show(command: string, globals: Globals, outcome: Outcome): Promis
 }
 
 /** Writes to stdout. A reader that has read enough (EPIPE: `| head`) is fine; any other trouble rejects. */
-const emit = (text: string): Promise<void> =>
+const emit = (text: string | Uint8Array): Promise<void> =>
   new Promise((resolve, reject) => {
     process.stdout.write(text, (error) => {
       if (!error || (error as NodeJS.ErrnoException).code === "EPIPE") resolve();

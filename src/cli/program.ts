@@ -6,6 +6,7 @@ import { defineCache } from "./commands/cache.ts";
 import { defineCompletion } from "./commands/completion.ts";
 import { defineConfig } from "./commands/config.ts";
 import { defineDoctor } from "./commands/doctor.ts";
+import { defineExtract } from "./commands/extract.ts";
 import { defineFetch } from "./commands/fetch.ts";
 import { definePatch } from "./commands/patch.ts";
 import { defineProbe } from "./commands/probe.ts";
@@ -17,6 +18,7 @@ import { defineVerify } from "./commands/verify.ts";
 const commands: readonly Define[] = [
   defineFetch,
   definePatch,
+  defineExtract,
   defineConfig,
   defineBuild,
   defineVerify,

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { FileInfo, Files } from "../ports.ts";
+import type { CreateOptions, FileInfo, Files } from "../ports.ts";
 import { makeDirectory } from "./directories.ts";
 import { takeLock } from "./file-lock.ts";
 import { appendChunks } from "./streams.ts";
@@ -72,6 +72,25 @@ async function write(path: string, data: string | Uint8Array, mode?: number): Pr
       await handle.close();
     }
   });
+}
+
+async function create(
+  path: string,
+  data: Uint8Array,
+  { mode, sync }: CreateOptions,
+): Promise<void> {
+  try {
+    const handle = await fs.open(path, "wx", mode === undefined ? plainMode : 0o600);
+    try {
+      await handle.writeFile(data);
+      if (mode !== undefined) await handle.chmod(mode);
+      if (sync) await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw named(error, path);
+  }
 }
 
 async function readSlice(path: string, offset: number, length: number): Promise<Buffer> {
@@ -148,6 +167,7 @@ export const createFiles = (): Files => ({
   readBytes: (path) => fs.readFile(path),
   readSlice,
   write,
+  create,
   append: appendChunks,
   mkdir: makeDirectory,
   remove: (path) => fs.rm(path, { recursive: true, force: true }),

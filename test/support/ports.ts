@@ -48,6 +48,9 @@ export class MemoryFiles implements Files {
   async write(path: string, data: string | Uint8Array): Promise<void> {
     this.put(path, data);
   }
+  create(path: string, data: Uint8Array): Promise<void> {
+    return this.write(path, data);
+  }
   async append(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     for await (const chunk of chunks) {
       this.put(

@@ -5,8 +5,9 @@ import { placeOf } from "./journal.ts";
 import type { Snapshot } from "./read.ts";
 import { type AppliedSeries, digest } from "./state.ts";
 
-interface FileBytes {
-  readonly bytes: Buffer;
+export interface FileBytes {
+  /** Made when it is written, so that not all of a tree is in memory twice. */
+  readonly bytes: () => Buffer;
   readonly hash: string;
   /** Undefined: as the umask says. */
   readonly mode: number | undefined;
@@ -19,16 +20,17 @@ export interface Change {
   readonly after: FileBytes | undefined;
 }
 
-function bytesOf(entry: Entry | undefined): FileBytes | undefined {
+/** `hash` when it is known already. */
+function bytesOf(entry: Entry | undefined, hash?: string): FileBytes | undefined {
   if (entry?.kind !== "file") return undefined;
-  const bytes = toBytes(entry.lines);
-  return { bytes, hash: digest(bytes), mode: entry.mode };
+  const bytes = (): Buffer => toBytes(entry.lines);
+  return { bytes, hash: hash ?? digest(bytes()), mode: entry.mode };
 }
 
 export const changesOfPlan = (plan: Plan, snapshot: Snapshot): Change[] =>
   [...plan.changes].map(([path, { after }]) => ({
     path,
-    before: bytesOf(snapshot.entries.get(path)),
+    before: bytesOf(snapshot.entries.get(path), snapshot.hashes.get(path)),
     after: bytesOf(after),
   }));
 
@@ -45,7 +47,7 @@ export async function restore(tree: string, own: AppliedSeries, snapshot: Snapsh
       const paths = new Set([...own.files.map(({ path }) => path), ...plan.changes.keys()]);
       const all = [...paths].map((path) => ({
         path,
-        before: bytesOf(snapshot.entries.get(path)),
+        before: bytesOf(snapshot.entries.get(path), snapshot.hashes.get(path)),
         after: bytesOf(plan.changes.get(path)?.after ?? entries.get(path)),
       }));
       return all.filter(

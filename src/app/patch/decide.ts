@@ -9,8 +9,8 @@ import {
 import type { Ports } from "../../ports.ts";
 import type { PatchRequest, PatchResult } from "./types.ts";
 import { type Change, changesOfPlan, restore } from "./changes.ts";
-import { laterSeries, localChanges, otherVersion, refused } from "./errors.ts";
-import type { LoadedSeries } from "./load.ts";
+import { laterSeries, localChanges, otherVersion, refused, unresolvedBefore } from "./errors.ts";
+import { type LoadedSeries, loadSeries, ownSeries } from "./load.ts";
 import { type Snapshot, takeSnapshot } from "./read.ts";
 import { type AppliedSeries, findApplied, readState, type State } from "./state.ts";
 
@@ -27,6 +27,8 @@ export interface Work {
   /** The series as it is recorded before and after; undefined: not at all. */
   readonly before: AppliedSeries | undefined;
   readonly patches: readonly Patch[];
+  /** Hunks that were rejected or left between markers. */
+  readonly unresolved?: number;
   readonly snapshot: Snapshot;
 }
 
@@ -52,7 +54,7 @@ export async function decide(
   const recorded = await readState(tree, ports);
   const known = findApplied(recorded, series.name);
   const paths = [
-    ...touchedPaths(series.patches),
+    ...touchedPaths(series.patches, request.onRefusal === "reject"),
     ...(known.own?.files.map(({ path }) => path) ?? []),
   ];
   const snapshot = await takeSnapshot(tree, [...new Set(paths)], ports);
@@ -137,6 +139,7 @@ async function applyOnRecorded(
   later: AppliedSeries | undefined,
 ): Promise<Decision> {
   const wanted = wantedOf(scene);
+  if (own.unresolved) throw unresolvedBefore(scene.tree, own);
   if (!sameStart(own, wanted)) throw otherVersion(scene.tree, own.series);
   if (own.patches.length >= wanted.length) {
     return { result: report(scene, "already-applied", nothingIn(wanted, "already-applied")) };
@@ -157,34 +160,57 @@ async function applyPatches(
   all: readonly Patch[],
 ): Promise<Decision> {
   const { request, snapshot, own } = scene;
-  const plan = planSeries(missing, snapshot.entries, request.fuzz);
-  if (plan.refusals.length > 0) return cannotApply(scene, missing, plan);
+  const whole = planSeries(missing, snapshot.entries, request.fuzz);
+  if (whole.refusals.length > 0 && (request.onRefusal ?? "stop") === "stop")
+    return cannotApply(scene, missing, whole);
+  const plan =
+    whole.refusals.length === 0
+      ? whole
+      : planSeries(missing, snapshot.entries, request.fuzz, request.onRefusal);
+  if (plan.refusals.length > 0 || (plan.unresolved.length > 0 && isIn(scene, missing)))
+    return cannotApply(scene, missing, plan);
   const changes = changesOfPlan(plan, snapshot);
   const done = own ? nothingIn(own.patches, "already-applied") : [];
-  const outcome = request.check ? "would-apply" : "applied";
-  const result = report(
-    scene,
-    outcome,
-    [...done, ...planned(plan, outcome)],
-    request.check ? 0 : changes.length,
+  const full: PatchState = request.check ? "would-apply" : "applied";
+  const outcome: PatchState =
+    plan.unresolved.length === 0 ? full : request.check ? "would-apply-in-part" : "applied-in-part";
+  const states = planned(plan, full).map((patch, index, { length }) =>
+    index === length - 1 ? { ...patch, state: outcome } : patch,
   );
+  const untried = nothingIn(missing.slice(plan.patches.length), "not-applied");
+  const result = {
+    ...report(scene, outcome, [...done, ...states, ...untried], request.check ? 0 : changes.length),
+    ...(plan.unresolved.length === 0 ? {} : { unresolved: plan.unresolved }),
+  };
+  const patches = all.slice(0, all.length - untried.length);
+  const unresolved = plan.unresolved.length;
   return {
     result,
-    work: { kind: "apply", changes, state: scene.state, before: own, patches: all, snapshot },
+    work: {
+      kind: "apply",
+      changes,
+      state: scene.state,
+      before: own,
+      patches,
+      unresolved,
+      snapshot,
+    },
   };
 }
 
+/** Whether the patches can be taken out of the tree as it is. */
+const isIn = ({ snapshot }: Scene, some: readonly Patch[]): boolean =>
+  planSeries(reversed(some), snapshot.entries, 0).refusals.length === 0;
+
 /** Not a fit: because it is in the tree already, whole or in part, or because the tree is another one. */
 async function cannotApply(scene: Scene, patches: readonly Patch[], plan: Plan): Promise<Decision> {
-  const { tree, series, snapshot, own } = scene;
-  const isIn = (some: readonly Patch[]): boolean =>
-    planSeries(reversed(some), snapshot.entries, 0).refusals.length === 0;
-  if (!own && isIn(patches)) {
+  const { tree, series, own } = scene;
+  if (!own && isIn(scene, patches)) {
     return { result: report(scene, "already-applied", nothingIn(patches, "already-applied")) };
   }
   // A patch that creates or changes nothing proves nothing: only look at those whose undoing does something.
   const present = patches
-    .filter((patch) => patch.diffs.length > 0 && isIn([patch]))
+    .filter((patch) => patch.diffs.length > 0 && isIn(scene, [patch]))
     .map(({ name }) => name);
   throw await refused({
     tree,
@@ -192,7 +218,21 @@ async function cannotApply(scene: Scene, patches: readonly Patch[], plan: Plan):
     refusals: plan.refusals,
     reverse: false,
     present,
+    fitting: present.length > 0 ? [] : await fittingSeries(scene),
   });
+}
+
+/** Which of our other series would apply to this tree as it is. */
+async function fittingSeries({ tree, series, ports, own }: Scene): Promise<string[]> {
+  const ours = await ownSeries(ports);
+  if (own || !ours.includes(series.name)) return [];
+  const fits = async (name: string): Promise<string[]> => {
+    const { patches } = await loadSeries(ports, name);
+    const { entries } = await takeSnapshot(tree, touchedPaths(patches), ports);
+    return planSeries(patches, entries, 0).refusals.length === 0 ? [name] : [];
+  };
+  const others = ours.filter((name) => name !== series.name);
+  return (await Promise.all(others.map((name) => fits(name).catch(() => [])))).flat();
 }
 
 async function reverseRecorded(

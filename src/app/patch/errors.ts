@@ -1,5 +1,6 @@
 import { environment, failure, TarpitError } from "../../core/errors.ts";
 import type { Refusal, RefusalReason } from "../../core/patch/index.ts";
+import type { AppliedSeries } from "./state.ts";
 
 const fullDisk = new Set(["ENOSPC", "EDQUOT"]);
 const forbidden = new Set([
@@ -78,6 +79,17 @@ export const otherVersion = (tree: string, series: string): Error =>
     data: { series },
   });
 
+export const unresolvedBefore = (
+  tree: string,
+  { series, unresolved, patches }: AppliedSeries,
+): Error =>
+  failure("patch.half-patched", {
+    what: `the tree has a part of ${series}: ${unresolved} hunks of ${patches.at(-1)?.name} were rejected or left between markers`,
+    where: tree,
+    next: `take it out: tarpit-kit patch --reverse --series ${series} ${tree}; or put these hunks in by hand and remove .tarpit-kit`,
+    data: { series, unresolved },
+  });
+
 export const laterSeries = (tree: string, series: string, later: string): Error =>
   failure("patch.order", {
     what: `${later} was applied on top of ${series}, to the same files`,
@@ -89,6 +101,8 @@ export const laterSeries = (tree: string, series: string, later: string): Error 
 const reasons: Readonly<Record<RefusalReason, string>> = {
   "no-match": "the hunk fits nowhere",
   "no-newline": "the hunk adds lines after one that ends the file without a newline",
+  "too-costly":
+    "the search for this hunk was given up: its lines are in too many places of the file",
   missing: "there is no such file",
   exists: "the patch creates this file, but it is there",
   "content-left": "the patch removes this file, but it has more lines than the patch knows",
@@ -133,6 +147,10 @@ async function describe(refusal: Refusal): Promise<string[]> {
   return lines;
 }
 
+/** The first refusals in words. */
+export const describeRefusals = async (refusals: readonly Refusal[]): Promise<string[]> =>
+  (await Promise.all(refusals.slice(0, 20).map(describe))).flat();
+
 interface Refused {
   readonly tree: string;
   readonly series: string;
@@ -140,6 +158,8 @@ interface Refused {
   readonly reverse: boolean;
   /** Patches that are in the tree already, when that is so of a part of the series. */
   readonly present: readonly string[];
+  /** Our series that would fit the tree. */
+  readonly fitting?: readonly string[];
 }
 
 /** A part of the series is in the tree, or a hunk does not fit: nothing was changed. */
@@ -149,11 +169,12 @@ export async function refused({
   refusals,
   reverse,
   present,
+  fitting = [],
 }: Refused): Promise<Error> {
   const half = present.length > 0 || refusals.some(({ looksApplied }) => looksApplied);
-  const evidence = (await Promise.all(refusals.slice(0, 20).map(describe))).flat();
+  const evidence = await describeRefusals(refusals);
   const hunks = refusals.length;
-  const data = { series, refusals, present };
+  const data = { series, refusals, present, fitting };
   if (half && !reverse) {
     return failure("patch.half-patched", {
       what: `the tree has a part of ${series}; nothing was changed`,
@@ -166,7 +187,10 @@ export async function refused({
   return failure("patch.refused", {
     what: `${hunks} ${hunks === 1 ? "hunk does" : "hunks do"} not fit; nothing was changed`,
     where: `${tree}, series ${series}`,
-    next: "see the lines above; another kernel line needs another --series, and --fuzz 1 to 3 ignores that much context",
+    next:
+      fitting.length > 0
+        ? `this series fits the tree: tarpit-kit patch --series ${fitting[0]} ${tree}`
+        : "see the lines above; --fuzz 1 to 3 ignores that much context, --reject and --merge leave the rest to you",
     evidence,
     data,
   });

@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { badInput, failure } from "../../core/errors.ts";
 import { safePath } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
+import { eachAtOnce } from "./parallel.ts";
 import { digest, formatState, ownDirectory, type State, statePath } from "./state.ts";
 
 /**
@@ -70,7 +71,7 @@ async function hashOf(tree: string, path: string, ports: Ports): Promise<string 
 /** Replaces the files; can be called again after it was cut off anywhere. */
 export async function replaceFiles(tree: string, journal: Journal, ports: Ports): Promise<void> {
   const { files } = ports;
-  for (const [index, step] of journal.steps.entries()) {
+  await eachAtOnce(journal.steps, async (step, index) => {
     const target = join(tree, step.path);
     const staged = placeOf(tree, "journal", `new-${index}`);
     const now = await hashOf(tree, step.path, ports);
@@ -80,19 +81,19 @@ export async function replaceFiles(tree: string, journal: Journal, ports: Ports)
       await files.mkdir(dirname(target));
       await files.rename(staged, target);
     } else if (now !== step.after) throw changedMeanwhile(target);
-  }
+  });
   for (const path of journal.removable) await removeEmpty(join(tree, path), ports);
 }
 
 /** After all files are in place: keeps the originals, puts the state in place, and clears up. */
 export async function settle(tree: string, journal: Journal, ports: Ports): Promise<void> {
   const { files } = ports;
-  for (const [index, step] of journal.steps.entries()) {
+  if (journal.steps.some(({ keep }) => keep)) await files.mkdir(placeOf(tree, "original"));
+  await eachAtOnce(journal.steps, async (step, index) => {
     const old = placeOf(tree, "journal", `old-${index}`);
-    if (!step.keep || step.before === null || !(await files.stat(old))) continue;
-    await files.mkdir(placeOf(tree, "original"));
+    if (!step.keep || step.before === null || !(await files.stat(old))) return;
     await files.rename(old, placeOf(tree, "original", step.before));
-  }
+  });
   const state = placeOf(tree, "journal", stateFile);
   if (journal.state.applied.length === 0) await files.remove(statePath(tree));
   else if (await files.stat(state)) await files.rename(state, statePath(tree));

@@ -51,6 +51,10 @@ const manifestPath = (ports: Ports): string => join(ports.packageRoot, "patches"
 const readManifest = async (ports: Ports): Promise<Manifest> =>
   JSON.parse(await ports.files.readText(manifestPath(ports))) as Manifest;
 
+/** Names of the series we bring. */
+export const ownSeries = async (ports: Ports): Promise<string[]> =>
+  (await readManifest(ports)).lines.map(({ series }) => shortName(series));
+
 async function fitting(ports: Ports, version: KernelVersion | undefined): Promise<string> {
   const manifest = await readManifest(ports);
   const found = version && seriesFor(manifest, version);

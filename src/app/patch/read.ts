@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { badInput } from "../../core/errors.ts";
 import { type Entry, splitLines } from "../../core/patch/index.ts";
 import type { FileInfo, Ports } from "../../ports.ts";
+import { eachAtOnce } from "./parallel.ts";
 import { digest, ownDirectory } from "./state.ts";
 
 /** What the tree has at the paths a series is about; nothing else of the tree is looked at. */
@@ -85,7 +86,7 @@ export async function takeSnapshot(
   const reader = new TreeReader(tree, ports);
   const entries = new Map<string, Entry>();
   const hashes = new Map<string, string>();
-  for (const path of paths) {
+  await eachAtOnce(paths, async (path) => {
     const { entry, hash } = await reader.entry(path);
     entries.set(path, entry);
     if (hash !== undefined) hashes.set(path, hash);
@@ -95,6 +96,6 @@ export async function takeSnapshot(
       if ((await reader.info(above))?.kind === "directory")
         entries.set(above, { kind: "directory" });
     }
-  }
+  });
   return { entries, hashes };
 }

@@ -23,6 +23,8 @@ export interface AppliedSeries {
   readonly series: string;
   readonly patches: readonly { readonly name: string; readonly sha256: string }[];
   readonly files: readonly StateFile[];
+  /** Hunks of the last patch that went to .rej files or are between conflict markers. */
+  readonly unresolved?: number;
   /** Directories that were made for it. */
   readonly directories: readonly string[];
 }

@@ -1,4 +1,4 @@
-import type { PlannedFile } from "../../core/patch/index.ts";
+import type { OnRefusal, PlannedFile, Refusal } from "../../core/patch/index.ts";
 
 export interface PatchRequest {
   readonly tree: string;
@@ -11,6 +11,8 @@ export interface PatchRequest {
   readonly until?: string;
   /** Context lines that need not match. */
   readonly fuzz: number;
+  /** What becomes of hunks that fit nowhere; by default the run ends and nothing is changed. */
+  readonly onRefusal?: OnRefusal;
 }
 
 export type PatchOutcome =
@@ -19,7 +21,10 @@ export type PatchOutcome =
   | "would-apply"
   | "reversed"
   | "would-reverse"
-  | "not-applied";
+  | "not-applied"
+  /** Hunks were rejected or left between markers, with --reject and --merge. */
+  | "applied-in-part"
+  | "would-apply-in-part";
 
 export interface PatchResult {
   readonly tree: string;
@@ -33,4 +38,6 @@ export interface PatchResult {
   }[];
   /** Files written or removed. */
   readonly written: number;
+  /** Hunks that went to FILE.rej or are between conflict markers. */
+  readonly unresolved?: readonly Refusal[];
 }

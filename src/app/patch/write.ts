@@ -1,10 +1,11 @@
 import { dirname } from "node:path";
 import type { Patch } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
-import type { Change } from "./changes.ts";
+import type { Change, FileBytes } from "./changes.ts";
 import type { Work } from "./decide.ts";
 import { undoFailed, unrecorded, writeTrouble } from "./errors.ts";
 import { commit, type Journal, leftover, placeOf, replaceFiles, settle, undo } from "./journal.ts";
+import { eachAtOnce } from "./parallel.ts";
 import type { AppliedSeries, State, StateFile } from "./state.ts";
 
 /** Writes what was decided: all of it, or (on any failure) nothing. */
@@ -16,7 +17,8 @@ export async function perform(
 ): Promise<void> {
   const journal = journalOf(series, work);
   try {
-    for (const [index, change] of work.changes.entries()) await stage(tree, index, change, ports);
+    await ports.files.mkdir(placeOf(tree, "stage"));
+    await eachAtOnce(work.changes, (change, index) => stage(tree, index, change, ports));
     await commit(tree, journal, ports);
     await replaceFiles(tree, journal, ports);
   } catch (error) {
@@ -35,10 +37,11 @@ async function stage(
   { before, after }: Change,
   ports: Ports,
 ): Promise<void> {
-  if (after)
-    await ports.files.write(placeOf(tree, "stage", `new-${index}`), after.bytes, after.mode);
-  if (before)
-    await ports.files.write(placeOf(tree, "stage", `old-${index}`), before.bytes, before.mode);
+  const put = (name: string, { bytes, mode }: FileBytes, sync: boolean): Promise<void> =>
+    ports.files.create(placeOf(tree, "stage", name), bytes(), { mode, sync });
+  if (after) await put(`new-${index}`, after, true);
+  // Not synced, which halves the time: a power cut may cost an original (its hash tells), never the tree.
+  if (before) await put(`old-${index}`, before, false);
 }
 
 async function takeBack(tree: string, ports: Ports): Promise<void> {
@@ -106,6 +109,7 @@ function recordOf(series: string, work: Work): AppliedSeries | undefined {
     files: [...files.values()].filter(
       ({ before, after, modeBefore, modeAfter }) => before !== after || modeBefore !== modeAfter,
     ),
+    ...(work.unresolved ? { unresolved: work.unresolved } : {}),
     directories: [...new Set(directories)],
   };
 }

@@ -9,6 +9,8 @@ interface Options {
   series?: string;
   until?: string;
   fuzz: number;
+  reject: boolean;
+  merge: boolean;
 }
 
 export const definePatch: Define = (program, run) => {
@@ -25,6 +27,16 @@ export const definePatch: Define = (program, run) => {
         .argParser(wholeNumber(0))
         .default(0),
     )
+    .addOption(
+      new Option("--reject", "apply the hunks that fit, write the others to FILE.rej")
+        .default(false)
+        .conflicts(["merge", "reverse"]),
+    )
+    .addOption(
+      new Option("--merge", "put hunks that do not fit between conflict markers")
+        .default(false)
+        .conflicts(["reject", "reverse"]),
+    )
     .addHelpText(
       "after",
       example(
@@ -36,13 +48,15 @@ export const definePatch: Define = (program, run) => {
   command.action(async (tree: string, options: Options) => {
     await run("patch", globalsOf(command), async (ports) => {
       const { patchTree } = await import("../../app/patch.ts");
-      const { check, reverse, fuzz, series, until } = options;
+      const { check, reverse, fuzz, series, until, reject, merge } = options;
+      const onRefusal = reject ? "reject" : merge ? "merge" : "stop";
       const result = await patchTree(
-        { tree, check, reverse, fuzz, ...present({ series, until }) },
+        { tree, check, reverse, fuzz, onRefusal, ...present({ series, until }) },
         ports,
       );
       return {
-        ok: true,
+        ok: result.unresolved === undefined,
+        exit: result.unresolved === undefined ? 0 : 1,
         json: { results: [result] },
         human: (style) => describePatch(result, style),
       };

@@ -8,6 +8,8 @@ const words: Readonly<Record<PatchResult["outcome"], string>> = {
   reversed: "reversed",
   "would-reverse": "would reverse",
   "not-applied": "not applied, so there is nothing to reverse",
+  "applied-in-part": "applied in part",
+  "would-apply-in-part": "would apply in part",
 };
 
 /** Each patch with its files; hunks only where they moved or needed fuzz. */
@@ -21,8 +23,15 @@ export function describePatch(result: PatchResult, style: Style): string {
         .map((hunk) =>
           style.yellow(`    hunk ${hunk.index}: ${moved(hunk.offset)}${fuzzy(hunk.fuzz)}`),
         ),
+      ...(file.merged === undefined ? [] : [style.yellow(`    ${file.merged} hunks merged`)]),
     ]),
   ]);
+  for (const { path, hunk, patch, line, foundLine } of result.unresolved ?? [])
+    lines.push(
+      style.red(
+        `${path}: hunk ${hunk} (${patch}:${line}) fits nowhere; nearest at line ${foundLine}: see the markers in it, or ${path}.rej`,
+      ),
+    );
   lines.push(
     `${style.green(words[result.outcome])}: series ${result.series}, ${result.written} files written`,
   );

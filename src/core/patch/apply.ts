@@ -1,4 +1,6 @@
+import { LineIndex } from "./line-index.ts";
 import { locate, patternOf } from "./locate.ts";
+import { mergeHunk } from "./merge.ts";
 import type { Hunk, PlacedHunk } from "./types.ts";
 
 export interface Applied {
@@ -6,13 +8,17 @@ export interface Applied {
   readonly placed: readonly PlacedHunk[];
   /** Hunks that fit nowhere, with the line they were first looked for at. */
   readonly refused: readonly RefusedHunk[];
+  /** How many of the refused ones were put in without a conflict (merging only). */
+  readonly merged: number;
+  /** The text that was searched. */
+  readonly text: LineIndex;
 }
 
 export interface RefusedHunk {
   readonly index: number;
   readonly hunk: Hunk;
   readonly guess: number;
-  readonly reason: "no-match" | "no-newline";
+  readonly reason: "no-match" | "no-newline" | "too-costly";
 }
 
 /** The file as it is written: input lines are copied up to where hunks change something. */
@@ -33,6 +39,12 @@ class Output {
   copyUntil(line: number): void {
     const end = Math.min(line, this.#input.length);
     for (; this.frozen < end; this.frozen += 1) this.put(this.#input[this.frozen] ?? "");
+  }
+  /** Puts `lines` in the place of input lines `from` to before `to`. */
+  replace(from: number, to: number, lines: readonly string[]): void {
+    this.copyUntil(from);
+    for (const line of lines) this.put(line);
+    this.frozen = Math.max(this.frozen, to);
   }
   /**
    * Writes the hunk at line `where`. Context keeps the input's own text, which fuzz may
@@ -61,10 +73,13 @@ export function applyHunks(
   input: readonly string[],
   hunks: readonly Hunk[],
   maxFuzz: number,
+  merge = false,
 ): Applied {
   const output = new Output(input);
+  const text = new LineIndex(input);
   const placed: PlacedHunk[] = [];
   const refused: RefusedHunk[] = [];
+  let merged = 0;
   let offset = 0;
   for (const [position, hunk] of hunks.entries()) {
     const index = position + 1;
@@ -72,15 +87,19 @@ export function applyHunks(
     const guess = pattern.first + offset;
     const most = Math.min(maxFuzz, Math.max(pattern.prefix, pattern.suffix));
     let fuzz = 0;
-    let where = locate(input, pattern, guess, output.frozen, fuzz);
-    while (where === undefined && fuzz < most) {
+    let where = locate(text, pattern, guess, output.frozen, fuzz);
+    while (where === undefined && fuzz < most && text.budget > 0) {
       fuzz += 1;
-      where = locate(input, pattern, guess, output.frozen, fuzz);
+      where = locate(text, pattern, guess, output.frozen, fuzz);
     }
     if (where !== undefined) offset += where - guess;
     // The change itself must come after what is done already (context may overlap).
     if (where === undefined || where - 1 + pattern.prefix < output.frozen) {
-      refused.push({ index, hunk, guess, reason: "no-match" });
+      const reason = text.budget > 0 ? "no-match" : "too-costly";
+      const joined = merge ? mergeHunk(text, hunk, guess, output.frozen) : undefined;
+      if (joined) output.replace(joined.from, joined.to, joined.lines);
+      if (joined?.conflicts === 0) merged += 1;
+      else refused.push({ index, hunk, guess, reason });
     } else if (output.write(hunk, where)) {
       placed.push({ index, offset, fuzz });
     } else {
@@ -88,5 +107,5 @@ export function applyHunks(
     }
   }
   output.copyUntil(input.length);
-  return { lines: output.lines, placed, refused };
+  return { lines: output.lines, placed, refused, merged, text };
 }

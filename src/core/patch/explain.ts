@@ -1,3 +1,4 @@
+import type { LineIndex } from "./line-index.ts";
 import { locate, patternOf } from "./locate.ts";
 import { reverseHunk } from "./reverse.ts";
 import type { RefusedHunk } from "./apply.ts";
@@ -7,18 +8,10 @@ import type { Refusal } from "./types.ts";
 const tooCommon = 100;
 
 /** Where most lines of the hunk are, in their places relative to each other; else the guess. */
-function nearestPlace(lines: readonly string[], old: readonly string[], guess: number): number {
-  const wanted = new Set(old);
-  const where = new Map<string, number[]>();
-  for (const [index, line] of lines.entries()) {
-    if (!wanted.has(line)) continue;
-    const places = where.get(line) ?? [];
-    if (places.length <= tooCommon) places.push(index);
-    where.set(line, places);
-  }
+export function nearestPlace(text: LineIndex, old: readonly string[], guess: number): number {
   const votes = new Map<number, number>();
   for (const [index, line] of old.entries()) {
-    const places = where.get(line) ?? [];
+    const places = text.places(line);
     if (places.length > tooCommon) continue;
     for (const place of places) votes.set(place - index, (votes.get(place - index) ?? 0) + 1);
   }
@@ -32,19 +25,15 @@ function nearestPlace(lines: readonly string[], old: readonly string[], guess: n
 }
 
 /** Why a hunk fits nowhere: its first line that differs at the place that comes nearest. */
-export function explain(
-  at: RefusedHunk,
-  lines: readonly string[],
-  patch: string,
-  path: string,
-): Refusal {
+export function explain(at: RefusedHunk, text: LineIndex, patch: string, path: string): Refusal {
   const { old } = patternOf(at.hunk);
-  const start = nearestPlace(lines, old, at.guess);
+  const { lines } = text;
+  const start = nearestPlace(text, old, at.guess);
   const differs = old.findIndex((line, index) => lines[start - 1 + index] !== line);
   const index = Math.max(0, differs);
   const found = lines[start - 1 + index];
   const undo = patternOf(reverseHunk(at.hunk));
-  const looksApplied = undo.old.length > 0 && locate(lines, undo, undo.first, 0, 0) !== undefined;
+  const looksApplied = undo.old.length > 0 && locate(text, undo, undo.first, 0, 0) !== undefined;
   return {
     patch,
     path,

@@ -1,5 +1,11 @@
-/** The patch engine: pure, no file is read or written here. */
+/**
+ * The patch engine: pure, no file is read or written here. Also the package's `tarpit-kit/patch` export.
+ * parsePatch and formatPatch go between text (latin1, a character a byte) and file diffs;
+ * compareEntries makes the diff of two files; planSeries applies to a snapshot; reversed undoes.
+ */
 export { applyHunks } from "./apply.ts";
+export { compareEntries, compareLines } from "./compare.ts";
+export { formatPatch, quoteName } from "./format.ts";
 export { newFiles, toBytes } from "./new-files.ts";
 export { safePath } from "./names.ts";
 export { parsePatch, splitLines } from "./parse.ts";

@@ -1,3 +1,4 @@
+import { type LineIndex, lowerBound } from "./line-index.ts";
 import type { Hunk } from "./types.ts";
 
 /** A hunk as it is looked for: the lines that must be there, and how much context frames the change. */
@@ -19,17 +20,19 @@ export function patternOf(hunk: Hunk): Pattern {
 
 /** Whether the pattern, less `head` lines at its start and `tail` at its end, is at line `where`. */
 function matches(
-  lines: readonly string[],
+  text: LineIndex,
   pattern: Pattern,
   where: number,
   head: number,
   tail: number,
 ): boolean {
+  const { lines } = text;
   const { old } = pattern;
-  for (let index = head; index < old.length - tail; index += 1) {
-    if (lines[where - 1 + index] !== old[index]) return false;
-  }
-  return true;
+  const end = old.length - tail;
+  let index = head;
+  while (index < end && lines[where - 1 + index] === old[index]) index += 1;
+  text.budget -= 1 + index - head;
+  return index >= end;
 }
 
 /**
@@ -40,12 +43,13 @@ function matches(
  * after to its end, until fuzz makes up the difference. `frozen` lines are done.
  */
 export function locate(
-  lines: readonly string[],
+  text: LineIndex,
   pattern: Pattern,
   guess: number,
   frozen: number,
   fuzz: number,
 ): number | undefined {
+  const { lines } = text;
   const { old, prefix, suffix } = pattern;
   if (old.length === 0) return guess;
   const longest = Math.max(prefix, suffix);
@@ -57,16 +61,44 @@ export function locate(
     return whole &&
       frozen <= prefix &&
       highest >= 1 &&
-      matches(lines, pattern, 1, 0, Math.max(tail, 0))
+      matches(text, pattern, 1, 0, Math.max(tail, 0))
       ? 1
       : undefined;
   }
   const skip = Math.max(head, 0);
   if (tail < 0) {
     const atEnd = lines.length - old.length + 1;
-    return atEnd > frozen && matches(lines, pattern, atEnd, skip, 0) ? atEnd : undefined;
+    return atEnd > frozen && matches(text, pattern, atEnd, skip, 0) ? atEnd : undefined;
   }
-  return nearest(guess, frozen + 1, highest, (where) => matches(lines, pattern, where, skip, tail));
+  const fits = (where: number): boolean => matches(text, pattern, where, skip, tail);
+  const range = { guess, lowest: frozen + 1, highest };
+  if (inRange(range, guess) && fits(guess)) return guess;
+  if (text.budget <= 0) return undefined;
+  const wanted = old.slice(skip, old.length - tail);
+  return nearest(range, fits, places(text, wanted, skip), () => text.budget > 0);
+}
+
+interface Range {
+  readonly guess: number;
+  readonly lowest: number;
+  readonly highest: number;
+}
+const inRange = ({ lowest, highest }: Range, where: number): boolean =>
+  where >= lowest && where <= highest;
+
+/** The lines at which the rarest of `wanted` would be in its place; ascending. */
+function places(
+  text: LineIndex,
+  wanted: readonly string[],
+  skip: number,
+): { readonly at: readonly number[]; readonly shift: number } | undefined {
+  let best: { at: readonly number[]; shift: number } | undefined;
+  for (const [index, line] of wanted.entries()) {
+    const at = text.places(line);
+    if (best === undefined || at.length < best.at.length) best = { at, shift: 1 - skip - index };
+    if (at.length === 0) break;
+  }
+  return best;
 }
 
 /**
@@ -75,20 +107,39 @@ export function locate(
  * it as `lowest` is after it, as GNU patch does: what fits there is misordered.
  */
 function nearest(
-  guess: number,
-  lowest: number,
-  highest: number,
+  { guess, lowest, highest }: Range,
   fits: (where: number) => boolean,
+  candidates: ReturnType<typeof places>,
+  affordable: () => boolean,
 ): number | undefined {
-  const up = highest - guess;
-  const down = guess - lowest;
-  for (
-    let distance = up < 0 ? -up : down < 0 ? down : 0;
-    distance <= Math.max(up, down);
-    distance += 1
-  ) {
-    if (distance <= up && fits(guess + distance)) return guess + distance;
-    if (distance <= down && fits(guess - distance)) return guess - distance;
+  // Every line is ignored by the fuzz: the first one that is looked at will do.
+  if (!candidates) {
+    if (guess > highest) return highest >= lowest ? highest : undefined;
+    return guess < lowest ? 2 * guess - lowest : guess;
+  }
+  const { at, shift } = candidates;
+  const least = guess < lowest ? 2 * guess - lowest : lowest;
+  if (guess < lowest && least <= highest) {
+    if (fits(least)) return least;
+    // GNU patch looks at the end of that stretch next (distance and its negative in one step).
+    if (lowest <= highest && fits(lowest)) return lowest;
+  }
+  let above = lowerBound(at, guess - shift);
+  let below = guess < lowest ? -1 : above - 1;
+  if (guess < lowest) above = lowerBound(at, least - shift);
+  while (affordable()) {
+    const up = (at[above] ?? Infinity) + shift;
+    const down = (at[below] ?? -Infinity) + shift;
+    const canUp = up <= highest;
+    const canDown = down >= lowest;
+    if (!canUp && !canDown) return undefined;
+    if (canUp && (!canDown || up - guess <= guess - down)) {
+      if (fits(up)) return up;
+      above += 1;
+    } else {
+      if (down <= highest && fits(down)) return down;
+      below -= 1;
+    }
   }
   return undefined;
 }

@@ -1,12 +1,15 @@
 import { applyHunks, type Applied } from "./apply.ts";
 import { explain } from "./explain.ts";
-import { gitNames } from "./names.ts";
+import { rejectText } from "./reject.ts";
+import { splitLines } from "./parse.ts";
+import { gitNames, treePath } from "./names.ts";
 import { targetOf } from "./target.ts";
 import type { PlannedTree } from "./tree.ts";
 import type {
   Entry,
   FileAction,
   FileDiff,
+  OnRefusal,
   Patch,
   PlannedFile,
   Refusal,
@@ -17,6 +20,7 @@ export interface Context {
   readonly patch: Patch;
   readonly tree: PlannedTree;
   readonly fuzz: number;
+  readonly onRefusal: OnRefusal;
   /** Files that git renames or copies, as they were before this patch. */
   readonly start: ReadonlyMap<string, Entry>;
   /** Names that become free in this patch. */
@@ -28,6 +32,8 @@ export interface Context {
 export interface FileResult {
   readonly file?: PlannedFile;
   readonly refusals: readonly Refusal[];
+  /** Hunks that did not fit and were rejected or left between markers: the file is planned all the same. */
+  readonly unresolved?: readonly Refusal[];
 }
 
 type FileEntry = Extract<Entry, { kind: "file" }>;
@@ -77,14 +83,24 @@ export function planFile(diff: FileDiff, context: Context): FileResult {
     return refuse(target.to, "unsupported");
   const input = inputOf(diff, target, context);
   if ("reason" in input) return refuse(target.to, input.reason, input.looksApplied);
-  const applied = applyHunks(input.entry.lines, diff.hunks, context.fuzz);
-  if (applied.refused.length > 0) {
-    const refusals = applied.refused.map((at) =>
-      explain(at, input.entry.lines, patch.name, target.from),
-    );
-    return { refusals };
+  const merge = context.onRefusal === "merge";
+  const applied = applyHunks(input.entry.lines, diff.hunks, context.fuzz, merge);
+  const unresolved = applied.refused.map((at) =>
+    explain(at, applied.text, patch.name, target.from),
+  );
+  const stop = unresolved.length > 0 && context.onRefusal === "stop";
+  if (stop || (unresolved.length > 0 && nonexistence(diff, "new") === 2))
+    return { refusals: unresolved };
+  const result = settle(diff, { ...target, ...input }, applied, context, refuse);
+  if (unresolved.length === 0 || result.refusals.length > 0) return result;
+  const rejects = `${target.to}.rej`;
+  if (!merge) {
+    if (tree.get(rejects).kind !== "absent" || treePath(rejects) === undefined)
+      return refuse(rejects, "exists");
+    const lines = splitLines(rejectText(target.to, applied.refused));
+    tree.set(rejects, { kind: "file", lines, mode: undefined });
   }
-  return settle(diff, { ...target, ...input }, applied, context, refuse);
+  return { ...result, unresolved };
 }
 
 const nameAsWritten = (diff: FileDiff): string =>
@@ -149,7 +165,13 @@ function settle(
   const { tree, written } = context;
   const { from, to, entry } = input;
   const report = (action: FileAction): FileResult => ({
-    file: { path: to, action, ...(from === to ? {} : { from }), hunks: applied.placed },
+    file: {
+      path: to,
+      action,
+      ...(from === to ? {} : { from }),
+      hunks: applied.placed,
+      ...(applied.merged === 0 ? {} : { merged: applied.merged }),
+    },
     refusals: [],
   });
   if (undoesCopy(diff, context)) {

@@ -3,7 +3,7 @@ import { reverseDiff } from "./reverse.ts";
 import { candidates } from "./target.ts";
 import { treePath } from "./names.ts";
 import { PlannedTree } from "./tree.ts";
-import type { Entry, FileDiff, Patch, PlannedPatch, Refusal } from "./types.ts";
+import type { Entry, FileDiff, OnRefusal, Patch, PlannedPatch, Refusal } from "./types.ts";
 
 export interface Plan {
   /** Every path whose entry is another one afterwards. Empty when something was refused. */
@@ -11,6 +11,8 @@ export interface Plan {
   readonly patches: readonly PlannedPatch[];
   /** All refusals of the first patch that does not fit; later ones are not tried. */
   readonly refusals: readonly Refusal[];
+  /** Hunks of the last patch here that were rejected or left between markers; later patches are not tried. */
+  readonly unresolved: readonly Refusal[];
 }
 
 /** Patches in the order, and with the diffs in the direction, in which they are to be applied. */
@@ -22,9 +24,11 @@ export const directed = (patch: Patch): readonly FileDiff[] =>
   patch.reverse ? patch.diffs.map(reverseDiff).toReversed() : patch.diffs;
 
 /** Every path that these patches may read or write: what a snapshot for planSeries must have. */
-export function touchedPaths(patches: readonly Patch[]): string[] {
+export function touchedPaths(patches: readonly Patch[], rejects = false): string[] {
   const names = patches.flatMap(({ diffs, strip }) =>
-    diffs.flatMap((diff) => candidates(diff, strip)),
+    diffs.flatMap((diff) =>
+      candidates(diff, strip).flatMap((name) => (rejects ? [name, `${name}.rej`] : [name])),
+    ),
   );
   return [...new Set(names.map(treePath).filter((path) => path !== undefined))].toSorted();
 }
@@ -37,14 +41,18 @@ export function planSeries(
   patches: readonly Patch[],
   before: ReadonlyMap<string, Entry>,
   fuzz: number,
+  onRefusal: OnRefusal = "stop",
 ): Plan {
   const tree = new PlannedTree(before);
   const planned: PlannedPatch[] = [];
   for (const patch of patches) {
-    const refusals = planPatch(patch, tree, fuzz, planned);
-    if (refusals.length > 0) return { changes: new Map(), patches: planned, refusals };
+    const { refusals, unresolved } = planPatch(patch, tree, { fuzz, onRefusal }, planned);
+    if (refusals.length > 0)
+      return { changes: new Map(), patches: planned, refusals, unresolved: [] };
+    if (unresolved.length > 0)
+      return { changes: changesOf(tree, before), patches: planned, refusals, unresolved };
   }
-  return { changes: changesOf(tree, before), patches: planned, refusals: [] };
+  return { changes: changesOf(tree, before), patches: planned, refusals: [], unresolved: [] };
 }
 
 /** Names that a diff of this patch moves away or deletes: another one may take them. */
@@ -60,16 +68,16 @@ function leaving(patch: Patch, diffs: readonly FileDiff[]): ReadonlySet<string> 
 function planPatch(
   patch: Patch,
   tree: PlannedTree,
-  fuzz: number,
+  options: { readonly fuzz: number; readonly onRefusal: OnRefusal },
   planned: PlannedPatch[],
-): Refusal[] {
+): { refusals: readonly Refusal[]; unresolved: readonly Refusal[] } {
   const diffs = directed(patch);
   // git names in renames and copies mean the files as they were before the whole patch.
   const start = new Map<string, Entry>();
   const context = {
     patch,
     tree,
-    fuzz,
+    ...options,
     start,
     leaving: leaving(patch, diffs),
     written: new Set<string>(),
@@ -81,7 +89,10 @@ function planPatch(
   }
   const results = diffs.map((diff) => planFile(diff, context));
   planned.push({ name: patch.name, files: results.flatMap(({ file }) => (file ? [file] : [])) });
-  return results.flatMap(({ refusals }) => refusals);
+  return {
+    refusals: results.flatMap(({ refusals }) => refusals),
+    unresolved: results.flatMap(({ unresolved }) => unresolved ?? []),
+  };
 }
 
 function sameEntry(a: Entry, b: Entry): boolean {

@@ -73,16 +73,22 @@ export interface PlacedHunk {
 
 export type FileAction = "modify" | "create" | "delete" | "rename" | "copy" | "mode";
 
+/** What becomes of a hunk that fits nowhere: the plan ends, it goes to FILE.rej, or into the file between markers. */
+export type OnRefusal = "stop" | "reject" | "merge";
+
 export interface PlannedFile {
   readonly path: string;
   readonly action: FileAction;
   readonly from?: string;
   readonly hunks: readonly PlacedHunk[];
+  /** Hunks that were joined with what the file has, without a conflict (merging only). */
+  readonly merged?: number;
 }
 
 export type RefusalReason =
   | "no-match"
   | "no-newline"
+  | "too-costly"
   | "missing"
   | "exists"
   | "content-left"
