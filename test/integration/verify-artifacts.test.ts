@@ -207,7 +207,10 @@ describe("extensions", () => {
 
   const changes: readonly (readonly [string, string, string])[] = [
     [".revision\t= 0", ".revision\t= 1", "revision"],
-    ["XT_ALIGN(sizeof(struct tarpit_info)),\n\t.help", "0,\n\t.help", "userspacesize"],
+    [".revision\t= 1", ".revision\t= 2", "revision"],
+    ["XT_ALIGN(sizeof(struct tarpit_info)),\n\t\t.help", "0,\n\t\t.help", "userspacesize"],
+    [".size\t\t= XT_ALIGN(sizeof(struct tarpit_info_v1))", ".size\t\t= 24", "size"],
+    ["offsetof(struct tarpit_info_v1, rule)", "16", "userspacesize"],
     [".size\t\t= XT_ALIGN(sizeof(struct tarpit_info))", ".size\t\t= 64", "size"],
     ["NFPROTO_UNSPEC", "NFPROTO_IPV4", "family"],
     ["= XTABLES_VERSION", '= "1.4.2"', "version"],
@@ -230,7 +233,7 @@ describe("extensions", () => {
 
   test("another target's, a text and half a file are found", async () => {
     const renamed = await spoiled((dir) =>
-      compileExtension(abi, join(dir, ipt), (source) => source.replace('"TARPIT"', '"DELUDE"')),
+      compileExtension(abi, join(dir, ipt), (source) => source.replaceAll('"TARPIT"', '"DELUDE"')),
     );
     expect(codes(renamed)).toEqual(["extension.no-target"]);
     expect(codes(await spoiled((dir) => writeFileSync(join(dir, ipt), "#!/bin/sh\n")))).toEqual([
@@ -259,7 +262,9 @@ describe("the module", () => {
     ['RELEASE="6.1.191"', "module.vermagic"],
     ['FLAGS="mod_unload "', "module.vermagic-flags"],
     ['NAME="DELUDE"', "module.no-target"],
-    ["REVISION=1", "module.identity"],
+    ["REVISION=1,SIZE=16", "module.identity"],
+    ["REVISION=2", "module.identity"],
+    ["SIZE_1=8", "module.identity"],
     ["SIZE=0", "module.identity"],
     ["HOOKS=14", "module.identity"],
     ["PROTO=17", "module.identity"],
@@ -268,7 +273,11 @@ describe("the module", () => {
     ['LICENSE="Proprietary"', "module.license"],
   ];
   test.each(changes)("-D%s is found", async (define, code) => {
-    expect(codes(await made({ module: [define] }))).toEqual([code]);
+    expect(codes(await made({ module: define.split(",") }))).toEqual([code]);
+  });
+
+  test("with revision 1 beside revision 0", async () => {
+    expect((await made({ module: ["SIZE_1=16"] })).findings).toEqual([]);
   });
 
   test("compiled with the COMPAT fields is read as well", async () => {

@@ -43,7 +43,11 @@ const programs = [
 ];
 const links: readonly (readonly [string, string])[] = [
   ...["iptables", "ip6tables"].flatMap((name) =>
-    ["legacy", "nft"].map((kind) => [`usr/sbin/${name}-${kind}`, `xtables-${kind}-multi`] as const),
+    ["legacy", "nft"].flatMap((kind) =>
+      ["", "-save", "-restore"].map(
+        (what) => [`usr/sbin/${name}-${kind}${what}`, `xtables-${kind}-multi`] as const,
+      ),
+    ),
   ),
   ["usr/sbin/modprobe", "../bin/kmod"],
   ["usr/sbin/rmmod", "../bin/kmod"],
@@ -120,6 +124,14 @@ function moduleEntries(artifacts: string, work: string): CpioEntry[] {
     });
 }
 
+/** Beside Debian's, which stays what the rules are made with unless XTABLES_LIBDIR says otherwise. */
+const ownExtension = (artifacts: string): CpioEntry => ({
+  kind: "file",
+  path: "usr/lib/tarpit-kit/libxt_TARPIT.so",
+  data: readFileSync(join(artifacts, "extensions/x86_64/libxt_TARPIT.so")),
+  mode: 0o644,
+});
+
 function initramfs(artifacts: string, work: string): string {
   const path = join(work, "initramfs.gz");
   const entries: CpioEntry[] = [
@@ -127,6 +139,7 @@ function initramfs(artifacts: string, work: string): string {
     { kind: "file", path: "init", data: readFileSync(script), mode: 0o755 },
     { kind: "directory", path: "tmp", mode: 0o1777 },
     ...hostEntries(),
+    ownExtension(artifacts),
     ...moduleEntries(artifacts, work),
   ];
   writeFileSync(path, gzipSync(cpioArchive(entries), { level: 1 }));
@@ -144,8 +157,14 @@ const parseLine = (line: string): Partial<Check> & { done?: boolean } => {
 /**
  * Boots an x86_64 kernel (without KVM, which a test machine need not have) into the guest test.
  * Console and report have a serial port each, so that neither damages the other.
+ * TARPIT_KIT_GROUPS=VRF,peer_table runs these groups alone.
  */
-export function runGuest(artifacts: string, work: string, timeoutMs: number): GuestRun {
+export function runGuest(
+  artifacts: string,
+  work: string,
+  timeoutMs: number,
+  groups = process.env["TARPIT_KIT_GROUPS"],
+): GuestRun {
   mkdirSync(work, { recursive: true });
   const [consoleLog, reportLog] = [join(work, "console.log"), join(work, "report.log")];
   const options = [
@@ -153,7 +172,7 @@ export function runGuest(artifacts: string, work: string, timeoutMs: number): Gu
     ...["-display", "none", "-nodefaults", "-no-reboot"],
     ...["-serial", `file:${consoleLog}`, "-serial", `file:${reportLog}`],
     ...["-kernel", join(artifacts, "bzImage"), "-initrd", initramfs(artifacts, work)],
-    ...["-append", "console=ttyS0 panic=-1 ignore_loglevel"],
+    ...["-append", `console=ttyS0 panic=-1 ignore_loglevel${groups ? ` groups=${groups}` : ""}`],
   ];
   const qemu = spawnSync("qemu-system-x86_64", options, {
     encoding: "utf8",

@@ -4,14 +4,23 @@ import type { Settings } from "../kconfig/dotconfig.ts";
 import type { ExtensionTarget } from "./extension.ts";
 import type { ModuleFacts, ModuleTarget } from "./module.ts";
 
-/** The ABI that must stay: revision 0, one byte, TCP only, INPUT and FORWARD. */
-export const target = {
-  name: "TARPIT",
-  revision: 0,
-  targetSize: 1,
-  proto: 6,
-  hooks: 0b110,
-} as const;
+/** The ABI that must stay: revision 0 with one byte, TCP only, INPUT and FORWARD. */
+export const target = { name: "TARPIT", proto: 6, hooks: 0b110 } as const;
+
+interface Revision {
+  /** sizeof the data as the kernel has it. */
+  readonly targetSize: number;
+  /** What iptables hands over, and how much of it -D compares; `align` is XT_ALIGN(1). */
+  readonly size: (align: number) => number;
+  readonly userspaceSize: (align: number) => number;
+}
+
+/** Revision 1 (struct xt_tarpit_info_v1) ends with a pointer of the kernel's, aligned to 8 everywhere. */
+const revisions: Readonly<Record<number, Revision>> = {
+  0: { targetSize: 1, size: (align) => align, userspaceSize: (align) => align },
+  1: { targetSize: 16, size: () => 16, userspaceSize: () => 8 },
+};
+const known = Object.keys(revisions).join(" or ");
 export const family = { any: 0, ipv4: 2, ipv6: 10 } as const;
 
 /** One extension file against its ABI: version, revision, both sizes, family. */
@@ -22,31 +31,28 @@ export function judgeExtension(
   abi: Abi,
 ): readonly Finding[] {
   if (targets.length === 0 || !registers) return [finding("extension.no-target", { file })];
+  const differs = (field: string, expected: string | number, actual: string | number): Finding =>
+    finding("extension.identity", {
+      file,
+      field,
+      expected: String(expected),
+      actual: String(actual),
+    });
+  const found = targets.map((one) => one.revision);
+  if (!found.includes(0)) return [differs("revision", 0, found.join(" and "))];
   return targets.flatMap((one) => {
-    const compare = (
-      field: string,
-      expected: string | number,
-      actual: string | number,
-    ): Finding[] =>
-      expected === actual
-        ? []
-        : [
-            finding("extension.identity", {
-              file,
-              field,
-              expected: String(expected),
-              actual: String(actual),
-            }),
-          ];
+    const compare = (field: string, expected: string | number, actual: string | number) =>
+      expected === actual ? [] : [differs(field, expected, actual)];
+    const revision = revisions[one.revision];
+    if (!revision) return [differs("revision", known, one.revision)];
     return [
       ...compare(
         "version",
         "libxtables.so.N",
         one.version.replace(/^libxtables\.so\.\d+$/, "libxtables.so.N"),
       ),
-      ...compare("revision", target.revision, one.revision),
-      ...compare("size", abi.xtAlign, one.size),
-      ...compare("userspacesize", abi.xtAlign, one.userspaceSize),
+      ...compare("size", revision.size(abi.xtAlign), one.size),
+      ...compare("userspacesize", revision.userspaceSize(abi.xtAlign), one.userspaceSize),
       ...compare("family", family.any, one.family),
     ];
   });
@@ -72,13 +78,15 @@ export function judgeTargets(
   ];
 }
 
+/** Each family needs revision 0, which is what extensions of every age know. */
 function judgeFamilies(
   file: string,
   facts: ModuleFacts,
   { ipv4, ipv6 }: ModuleExpectation,
 ): readonly Finding[] {
   const wanted = [...(ipv4 ? [family.ipv4] : []), ...(ipv6 ? [family.ipv6] : [])];
-  const there = facts.targets.map((one) => one.family);
+  const there = facts.targets.filter((one) => one.revision === 0).map((one) => one.family);
+  if (there.length === 0) return [moduleDiffers(file, "revision", 0, revisionsOf(facts))];
   const same =
     there.includes(family.any) ||
     (wanted.length === there.length && wanted.every((one) => there.includes(one)));
@@ -93,18 +101,24 @@ const familyNames = (families: readonly number[]): string =>
     .map((one) => (one === family.ipv4 ? "IPv4" : one === family.ipv6 ? "IPv6" : `family ${one}`))
     .join(" and ") || "none";
 
+const revisionsOf = (facts: ModuleFacts): string =>
+  [...new Set(facts.targets.map((one) => one.revision))].join(" and ");
+
+const moduleDiffers = (
+  file: string,
+  field: string,
+  expected: string | number,
+  actual: string | number,
+): Finding =>
+  finding("module.identity", { file, field, expected: String(expected), actual: String(actual) });
+
 function judgeTarget(file: string, one: ModuleTarget): readonly Finding[] {
-  const fields = ["revision", "targetSize", "proto", "hooks"] as const;
-  return fields
-    .filter((field) => one[field] !== target[field])
-    .map((field) =>
-      finding("module.identity", {
-        file,
-        field,
-        expected: String(target[field]),
-        actual: String(one[field]),
-      }),
-    );
+  const revision = revisions[one.revision];
+  if (!revision) return [moduleDiffers(file, "revision", known, one.revision)];
+  const wanted = { targetSize: revision.targetSize, proto: target.proto, hooks: target.hooks };
+  return (["targetSize", "proto", "hooks"] as const)
+    .filter((field) => one[field] !== wanted[field])
+    .map((field) => moduleDiffers(file, field, wanted[field], one[field]));
 }
 
 /** modprobe finds the module by its aliases; without a GPL licence the kernel refuses it the symbols it uses. */

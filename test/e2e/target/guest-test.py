@@ -667,6 +667,62 @@ def packets(paths):
         silent(name, four.answers(ports, [packet(source, target, tcp(source, target, ports, SYN, 1))], mac))
 
 
+def ways(paths):
+    """IP options, ECN in the IP header, a VLAN, a way back that is not the way there."""
+    peer = paths.input4
+    for name, head in (("IPv4 options", b"\1\1\1\0"), ("IPv4 router alert", b"\x94\4\0\0")):
+        ports = (Peer.port(), TARPIT)
+        body = peer.segment(ports, SYN, 1000)
+        whole = ip4(peer.source, peer.target, head + body)
+        fixed = bytes([0x45 + len(head) // 4]) + whole[1:10] + b"\0\0" + whole[12:20] + head
+        fixed = fixed[:10] + struct.pack("!H", checksum(fixed)) + fixed[12:]
+        answered(f"{name}: a reply without", peer, peer.answers(ports, [fixed + body]), flags=SYN | ACK, ack=1001)
+    for family, peer in (("IPv4", paths.input4), ("IPv6", paths.input6)):
+        for ecn in (1, 2, 3):
+            ports = (Peer.port(), TARPIT)
+            whole = packet(peer.source, peer.target, peer.segment(ports, SYN | ECE | CWR, 1000))
+            if peer.six:
+                whole = whole[:1] + bytes([ecn << 4]) + whole[2:]
+            else:
+                whole = whole[:1] + bytes([ecn]) + whole[2:10] + b"\0\0" + whole[12:]
+                whole = whole[:10] + struct.pack("!H", checksum(whole[:20])) + whole[12:]
+            answered(f"{family} ECN {ecn}", peer, peer.answers(ports, [whole]), flags=SYN | ACK, ack=1001)
+    asymmetric(paths)
+    vlan()
+
+
+def asymmetric(paths):
+    """A peer whose segments come in by one device and whose replies belong out of another."""
+    wire = Wire("server", "s0", mac_bytes(0xA01), mac_bytes(0xA00), ("10.10.0.2", "10.10.0.1"))
+    for source, target, gateway, six, mss in (
+            ("10.88.0.7", "10.9.0.1", "10.10.0.2", "", 1460), ("fd88::7", "fd09::1", "fd10::2", "-6 ", 1440)):
+        ip(f"{six}route add {source} via {gateway}")
+        there, back = Peer(paths.wire, source, target, mss), Peer(wire, source, target, mss)
+        for what, flags, seq, ack in (("SYN", SYN, 1000, 0), ("data", ACK, 1001, None)):
+            ports = (30000, TARPIT)
+            edge = back_edge if ack is None else 0
+            wire.settle()
+            silent(f"{source} {what}: not by the way it came",
+                   there.ask(ports, flags, seq, edge, data=b"x" if ack is None else b""))
+            answers = [one for one in wire.settle() if one.ports == ports[::-1]]
+            got = answered(f"{source} {what}: by the route back", back, answers, ack=1001,
+                           flags=ACK if ack is None else SYN | ACK)
+            back_edge = got.seq + 1 if got else 0
+        ip(f"{six}route del {source}")
+
+
+def vlan():
+    """Tagged, with the tag where veth leaves it: beside the packet."""
+    for where, device, addresses in ((None, "t0", ("10.60.0.1/24", "fd60::1/64")),
+                                     ("peer", "p0", ("10.60.0.2/24", "fd60::2/64"))):
+        with namespace(where):
+            ip(f"link add link {device} name {device}.7 type vlan id 7")
+            ip(f"link set {device}.7 up")
+            for address in addresses:
+                ip(f"addr add {address} dev {device}.7 {'nodad' if is_six(address) else ''}")
+    held([Client("VLAN IPv4", "peer", "10.60.0.1"), Client("VLAN IPv6", "peer", "fd60::1")])
+
+
 def random_frame(dice, peer):
     """Any flags, numbers, options, lengths, and for some damage, fragments and extension headers."""
     body = peer.segment((dice.randrange(40000, 60000), dice.choice((TARPIT, HONEYPOT, RESET))),
@@ -724,6 +780,407 @@ def ceiling(paths):
     write(rate, 10000)
     time.sleep(0.1)
     answered("after it", four, four.ask((Peer.port(), TARPIT), SYN, 5), flags=SYN | ACK)
+
+
+# ---- the cookie, from outside
+
+def siphash(key, data):
+    """SipHash-2-4 (Aumasson and Bernstein, 2012)."""
+    def rounds(v, count):
+        for _ in range(count):
+            a, b, c, d = v
+            a, c = (a + b) & WORD, (c + d) & WORD
+            b, d = turned(b, 13) ^ a, turned(d, 16) ^ c
+            a = turned(a, 32)
+            c, a = (c + b) & WORD, (a + d) & WORD
+            b, d = turned(b, 17) ^ c, turned(d, 21) ^ a
+            v = [a, b, turned(c, 32), d]
+        return v
+
+    k0, k1 = struct.unpack("<QQ", key)
+    state = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+    padded = data + bytes(7 - len(data) % 8) + bytes([len(data) & 255])
+    for (word,) in struct.iter_unpack("<Q", padded):
+        state[3] ^= word
+        state = rounds(state, 2)
+        state[0] ^= word
+    state[2] ^= 0xFF
+    a, b, c, d = rounds(state, 4)
+    return a ^ b ^ c ^ d
+
+
+WORD = (1 << 64) - 1
+
+
+def turned(value, bits):
+    return (value << bits | value >> 64 - bits) & WORD
+
+
+def cookie(key, source, target, ports):
+    """H: IPv4 as three numbers, IPv6 as it stands in the header."""
+    if is_six(source):
+        return siphash(key, packed(source) + packed(target) + struct.pack("!HH", *ports)) & MASK
+    numbers = struct.unpack("!II", packed(source) + packed(target))
+    return siphash(key, struct.pack("<III", *numbers, ports[0] << 16 | ports[1])) & MASK
+
+
+KEY = bytes(range(0xF0, 0x100))
+
+
+def edge_of(peer, ports, iss, key=KEY):
+    return iss + cookie(key, peer.source, peer.target, ports) + 1 & MASK
+
+
+def told_to(text, path="/proc/net/tarpit"):
+    """0 or the errno of a write."""
+    try:
+        write(path, text)
+    except OSError as error:
+        return error.errno
+    return 0
+
+
+def keys(paths):
+    """The formula, from a key that is known; and what a new key leaves of the old ones."""
+    check("set a key", not told_to(f"key {KEY.hex()} 0\n"))
+    for name, peer in paths.all():
+        for iss in EDGES:
+            ports = (Peer.port(), TARPIT)
+            answered(f"{name} iss={iss:x}: ISN = ISS + H", peer, peer.ask(ports, SYN, iss),
+                     flags=SYN | ACK, seq=edge_of(peer, ports, iss) - 1 & MASK)
+            answered(f"{name} iss={iss:x}: held by the cookie alone", peer,
+                     peer.ask(ports, ACK, iss + 1, edge_of(peer, ports, iss), data=b"x"),
+                     flags=ACK, ack=iss + 1 & MASK)
+    for name, peer in (("IPv4", paths.input4), ("IPv6", paths.input6)):
+        ports = (Peer.port(), TARPIT)
+        told_to(f"key {KEY.hex()}")
+        probe = lambda: peer.ask(ports, ACK, 1000, edge_of(peer, ports, 1000))
+        for count in range(4):
+            answered(f"{name} {count} keys later: held", peer, probe(), flags=ACK, ack=1001)
+            check(f"{name} rekey {count}", not told_to("rekey"))
+        silent(f"{name} 4 keys later", probe())
+        told_to(f"key {KEY.hex()}")
+        answered(f"{name} the same key again: held", peer, probe(), flags=ACK, ack=1001)
+        told_to("rekey 0")
+        silent(f"{name} rekey that keeps no old key", probe())
+    for bad in ("key", "key 00", "key " + "g" * 32, f"key {KEY.hex()}00", f"key {KEY.hex()} 4", "rekey 4",
+                "rekey -1", "rekey 1 2", "clear 1", "nonsense", "", "\n", "key " * 1000):
+        check(f"{bad[:20]!r}... is refused", told_to(bad) == (errno.EINVAL if bad else 0))
+
+
+def policies(paths):
+    """What to do with segments of connections that are older than the rule."""
+    for name, peer in paths.all():
+        ports = (Peer.port(), TARPIT)
+        data = lambda: peer.ask(ports, ACK | PSH, 5000, 7000, data=b"GET /")
+        silent(f"{name} strict", data())
+        told_to("adopt")
+        answered(f"{name} adopt: nothing is acknowledged that the window did not have", peer, data(),
+                 flags=ACK, seq=7000, ack=5000, window=0)
+        silent(f"{name} adopt: not another tarpit", peer.ask(ports, ACK, 5000, 7000, window=0))
+        silent(f"{name} adopt: FIN", peer.ask(ports, FIN | ACK, 5000, 7000))
+        silent(f"{name} adopt: RST", peer.ask(ports, RST | ACK, 5000, 7000))
+        told_to("strict")
+        silent(f"{name} strict again", data())
+
+
+# ---- who is held
+
+Row = collections.namedtuple("Row", "family source sport target dport first last segments bytes marks")
+
+
+def table():
+    with open("/proc/net/tarpit", encoding="utf-8") as lines:
+        return [line.rstrip("\n") for line in lines]
+
+
+def held_rows():
+    rows = [Row(*line.split(" ")) for line in table() if not line.startswith("#")]
+    return {(row.source, int(row.sport), row.target, int(row.dport)): row for row in rows}
+
+
+def totals():
+    with open("/proc/net/stat/tarpit", encoding="utf-8") as lines:
+        return {name: int(value) for name, value in (line.split("=") for line in lines)}
+
+
+def counted(name, before, **wanted):
+    """Which totals have changed, and by how much."""
+    after = totals()
+    changes = {key: after[key] - before[key] for key in after if after[key] != before[key]}
+    check(name, changes == wanted, f"{changes} instead of {wanted}")
+
+
+def without_capability(number, text):
+    """The errno of a write by root without one capability (capabilities(7)); 0 if it went well."""
+    child = os.fork()
+    if not child:
+        mask = ~(1 << number) & 0xFFFFFFFF
+        sets = struct.pack("IIIIII", mask, mask, 0, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+        libc.syscall(126, struct.pack("Ii", 0x20080522, 0), sets)  # capset
+        os._exit(told_to(text))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def peer_table(paths):
+    told_to(f"key {KEY.hex()} 0")
+    for path, mode in (("/proc/net/tarpit", 0o600), ("/proc/net/stat/tarpit", 0o400)):
+        check(f"{path}: mode", os.stat(path).st_mode & 0o7777 == mode, oct(os.stat(path).st_mode))
+    check("clear", not told_to("clear"))
+    lines = table()
+    words = lines[0].split(" ")
+    check("empty: two lines, the first with version and size",
+          len(lines) == 2 and words[:4] == ["#", "version", "1", "now"] and words[5:] == ["peers", "4096"], lines)
+    check("the second names the columns", lines[1] ==
+          "# family source sport destination dport first last segments bytes marks", lines)
+    check("writing needs CAP_NET_ADMIN", without_capability(12, "clear") == errno.EPERM)
+    check("writing needs no other capability", without_capability(21, "clear") == 0)
+    with namespace("peer"):
+        check("a namespace without a rule has no table", table()[0].endswith(" peers 0"), table())
+        with open("/proc/net/stat/tarpit", encoding="utf-8") as stat:
+            check("nor totals", stat.read() == "version=1\n")
+    for name, peer in (("IPv4", paths.input4), ("IPv6", paths.input6)):
+        table_of_one(name, peer, 20 if not peer.six else 40)
+    flood(paths.input4)
+    one_source(paths.input4)
+
+
+def table_of_one(name, peer, header):
+    ports, iss = (Peer.port(), TARPIT), 1000
+    edge, before = edge_of(peer, ports, iss), totals()
+    key = (peer.source, ports[0], peer.target, ports[1])
+    row = lambda: held_rows().get(key)
+    told_as = lambda: row() and (row().segments, row().bytes, row().marks)
+
+    def said(what, wanted):
+        check(f"{name} {what}", told_as() == wanted, f"{row()} instead of {wanted}")
+
+    peer.ask(ports, SYN, iss)
+    said("SYN: no row", None)
+    for what, flags, seq, ack, more in (
+            ("stray ACK", ACK, 1, edge + 9, {}), ("RST", RST, 1, 0, {}), ("RST with ACK", RST | ACK, 1, edge, {}),
+            ("damaged ACK", ACK, 1, edge, {"damage": True})):
+        peer.ask(ports, flags, iss + seq, ack, **more)
+        said(f"{what}: no row", None)
+    counted(f"{name} totals without a row", before, segments=5, syn=1, replies=1, bytes=header + 24,
+            dropped_cookie=1, dropped_flags=2, dropped_checksum=1)
+    before, one, count, sent = totals(), header + 20, 0, 0
+    for what, flags, seq, ack, more, replies, marks in (
+            ("handshake", ACK, 1, edge, {}, 1, "----"),
+            ("own window closed", ACK, 1, edge, {"window": 0}, 0, "----"),
+            ("data", ACK | PSH, 1, edge, {"data": b"x" * 9}, 1, "d---"),
+            ("probe", ACK, 0, edge, {}, 1, "dp--"),
+            ("FIN", ACK | FIN, 1, edge, {}, 0, "dpf-"),
+            ("RST with the cookie", RST | ACK, 1, edge, {}, 0, "dpfr"),
+            ("a segment after it", ACK, 1, edge, {}, 1, "dpf-"),
+            ("RST in the window", RST, 1, 0, {}, 0, "dpfr")):
+        peer.ask(ports, flags, iss + seq, ack, **more)
+        count, sent = count + 1, sent + replies
+        said(what, (str(count), str(sent * one), marks))
+    peer.ask(ports, RST, iss + 900)
+    peer.ask(ports, RST | ACK, iss + 1, edge + 900)
+    said("RST out of the window, RST without the cookie: unchanged", (str(count), str(sent * one), "dpfr"))
+    counted(f"{name} totals with a row", before, segments=10, held=1, replies=4, bytes=4 * one,
+            dropped_window=1, dropped_flags=4, dropped_cookie=1)
+    now = int(table()[0].split(" ")[4])
+    check(f"{name} times", now - 100 <= int(row().first) <= int(row().last) <= now, row())
+    peer.ask(ports, ACK, 9001, edge_of(peer, ports, 9000))
+    said("the same ports again: another connection", ("1", str(one), "----"))
+
+
+def flood(peer):
+    """Defect 12's cure must not be a way to hide: SYNs from everywhere change no row."""
+    before, seen = totals(), held_rows()
+    for number in range(500):
+        source = f"10.{number % 200}.{number // 200}.9"
+        whole = tcp(source, peer.target, (1024 + number, TARPIT), SYN, number)
+        peer.wire.send(packet(source, peer.target, whole))
+        whole = tcp(source, peer.target, (1024 + number, TARPIT), ACK, number, number, data=b"x")
+        peer.wire.send(packet(source, peer.target, whole))
+    peer.wire.settle()
+    check("500 forged SYNs and ACKs change no row", held_rows() == seen)
+    after = totals()
+    check("but the totals", after["syn"] - before["syn"] == 500
+          and after["dropped_cookie"] - before["dropped_cookie"] == 500, f"{before} {after}")
+
+
+def one_source(peer):
+    """A source has a sixteenth of the table at most; what does not fit shows in the totals."""
+    told_to("clear")
+    before = totals()
+    for port in range(1024, 1024 + 1500):
+        ports = (port, TARPIT)
+        peer.wire.send(packet(peer.source, peer.target,
+                              peer.segment(ports, ACK, 1001, edge_of(peer, ports, 1000), data=b"x")))
+    peer.wire.settle()
+    rows, after = held_rows(), totals()
+    check("1500 connections of one source: 256 rows", len(rows) == 256, len(rows))
+    check("1500 held, 1244 evicted", after["held"] - before["held"] == 1500
+          and after["evicted"] - before["evicted"] == 1244, after)
+
+
+def whole_table(paths):
+    """Read in small pieces while rows come and go: what stays is met once, and the reading ends."""
+    told_to("clear")
+    peer, rate = paths.input4, "/sys/module/xt_TARPIT/parameters/reply_rate"
+    write(rate, 1)
+
+    def come(number):
+        source = f"10.{100 + number % 60}.{number // 60 % 250}.9"
+        ports = (1024 + number % 60000, TARPIT)
+        edge = 1001 + cookie(KEY, source, peer.target, ports) & MASK
+        peer.wire.send(packet(source, peer.target, tcp(source, peer.target, ports, ACK, 1001, edge, data=b"x")))
+
+    for number in range(3000):
+        come(number)
+    peer.wire.settle()
+    before, seen, rest = set(held_rows()), [], b""
+    check("thousands of rows", len(before) > 2000, len(before))
+    reader, pieces, number = os.open("/proc/net/tarpit", os.O_RDONLY), 0, 3000
+    while pieces < 20000:
+        piece = os.read(reader, 4096)
+        if not piece:
+            break
+        pieces, rest = pieces + 1, rest + piece
+        for _ in range(10):
+            come(number)
+            number += 1
+    os.close(reader)
+    peer.wire.settle()
+    for line in rest.decode("utf-8").splitlines():
+        if not line.startswith("#"):
+            row = Row(*line.split(" "))
+            seen.append((row.source, int(row.sport), row.target, int(row.dport)))
+    stayed = before & set(held_rows())
+    check("the reading ends", pieces < 20000, pieces)
+    check("every row that stayed was read", len(stayed) > 1000 and stayed <= set(seen),
+          f"{len(stayed - set(seen))} of {len(stayed)} missed")
+    twice = [key for key, count in collections.Counter(seen).items() if count > 1 and key in stayed]
+    check("none of them twice", not twice, twice[:5])
+    write(rate, 10000)
+    told_to("clear")
+    check("nothing is left after clear", not held_rows())
+
+
+# ---- revision 1
+
+def revision_1(firewall, paths):
+    """Our own extension, and what its options do."""
+    os.environ["XTABLES_LIBDIR"] = "/usr/lib/tarpit-kit:/usr/lib/x86_64-linux-gnu/xtables"
+    try:
+        spelled(firewall)
+        options_on_the_wire(firewall, paths)
+    finally:
+        del os.environ["XTABLES_LIBDIR"]
+        firewall.clear()
+        firewall.set_up()
+
+
+SPELLED = (
+    "--tarpit", "--honeypot", "--reset", "--tarpit --window 0", "--tarpit --window 65535", "--honeypot --window 5",
+    "--tarpit --options", "--tarpit --adopt", "--tarpit --no-cookie", "--tarpit --no-track-peers",
+    "--tarpit --max-reply-rate 1/second", "--reset --max-reply-rate 1000000/second",
+    "--tarpit --window 20 --options --adopt --no-track-peers --max-reply-rate 50/second")
+
+
+def spelled(firewall):
+    for program in firewall.programs:
+        start = ["-A", "INPUT", "-p", "tcp", "-m", "tcp", "--dport", "9", "-j", "TARPIT"]
+        for words in SPELLED:
+            need(program, "-F")
+            need(program, *start, *words.split())
+            listed = need(program, "-S", "INPUT").splitlines()[-1]
+            check(f"{program} {words}: -S says it", listed == " ".join([*start, words]), listed)
+            shown = need(program, "-nL", "INPUT").splitlines()[-1]
+            check(f"{program} {words}: -L says it",
+                  all(word.lstrip("-") in shown for word in words.split()), shown)
+            saved = need(program + "-save", "-t", "filter")
+            restored = subprocess.run([program + "-restore"], input=saved, capture_output=True, text=True,
+                                      timeout=PATIENCE, check=False)
+            again = need(program + "-save", "-t", "filter")
+            same = [[line for line in text.splitlines() if line.startswith("-A")] for text in (saved, again)]
+            check(f"{program} {words}: saved and restored", not restored.returncode and same[0] == same[1]
+                  and same[0], restored.stderr)
+            check(f"{program} {words}: -C and -D find it",
+                  not run(program, "-C", *start[1:], *words.split()).returncode
+                  and not run(program, "-D", *start[1:], *words.split()).returncode)
+        need(program, *start)
+        check(f"{program} -D --tarpit finds a rule without options",
+              not run(program, "-D", *start[1:], "--tarpit").returncode)
+        for words in ("--window 65536", "--window -1", "--adopt --no-cookie", "--reset --window 5", "--window 5 --reset",
+                      "--honeypot --adopt", "--reset --options", "--max-reply-rate 0/second",
+                      "--max-reply-rate 1000001/second", "--max-reply-rate 5", "--max-reply-rate 5/minute",
+                      "--tarpit --honeypot", "--honeypot --no-track-peers"):
+            refused = run(program, *start, *words.split())
+            check(f"{program} refuses {words}", refused.returncode == 2, f"{refused.returncode} {refused.stderr}")
+
+
+WIDE, OPTIONS, ADOPT, NO_COOKIE, RATE, UNTRACKED = range(90, 96)
+STAMPS = bytes((1, 1, 8, 10)) + struct.pack("!II", 0x01020304, 0)
+
+
+def options_on_the_wire(firewall, paths):
+    firewall.clear()
+    for port, words in ((WIDE, "--window 20"), (OPTIONS, "--options"), (ADOPT, "--adopt"),
+                        (NO_COOKIE, "--no-cookie"), (RATE, "--max-reply-rate 5/second"),
+                        (UNTRACKED, "--no-track-peers"), (HONEYPOT, "--honeypot --window 1000 --options")):
+        firewall.both(f"-A INPUT -p tcp --dport {port} -j TARPIT {words}")
+    told_to(f"key {KEY.hex()} 0")
+    for name, peer in (("IPv4", paths.input4), ("IPv6", paths.input6)):
+        own_window(name, peer)
+        own_options(name, peer)
+        ports = (Peer.port(), ADOPT)
+        answered(f"{name} --adopt", peer, peer.ask(ports, ACK, 5000, 7000, data=b"x"), flags=ACK, ack=5000, seq=7000)
+        answered(f"{name} --adopt: the cookie still counts", peer,
+                 peer.ask(ports, ACK, 1000, edge_of(peer, ports, 1000)), flags=ACK, ack=1001)
+        ports = (Peer.port(), NO_COOKIE)
+        answered(f"{name} --no-cookie", peer, peer.ask(ports, ACK, 1000, edge_of(peer, ports, 1000)),
+                 flags=ACK, ack=1000)
+        ports = (Peer.port(), UNTRACKED)
+        answered(f"{name} --no-track-peers", peer, peer.ask(ports, ACK, 1000, edge_of(peer, ports, 1000)),
+                 flags=ACK, ack=1001)
+        check(f"{name} --no-track-peers: no row", ports[0] not in {key[1] for key in held_rows()})
+        before = totals()
+        start = time.monotonic()
+        for number in range(200):
+            peer.wire.send(packet(peer.source, peer.target, peer.segment((Peer.port(), RATE), SYN, number)))
+        answers = [one for one in peer.wire.settle() if one.ports[0] == RATE]
+        seconds = time.monotonic() - start
+        check(f"{name} --max-reply-rate 5/second: 200 SYNs", 5 <= len(answers) <= min(6 + 5 * seconds, 199),
+              len(answers))
+        counted(f"{name} --max-reply-rate: totals", before, segments=200, syn=200, replies=len(answers),
+                bytes=len(answers) * (64 if peer.six else 44), dropped_rate=200 - len(answers))
+    with namespace("peer"):
+        sysctl("net/ipv4/tcp_retries2", 3)
+    held([Client("--options IPv4", "peer", "10.9.0.1", OPTIONS), Client("--options IPv6", "peer", "fd09::1", OPTIONS)], 6)
+
+
+def own_window(name, peer):
+    ports = (Peer.port(), WIDE)
+    answered(f"{name} --window 20", peer, peer.ask(ports, SYN, 1000), flags=SYN | ACK, window=20)
+    edge = edge_of(peer, ports, 1000)
+    answered(f"{name} --window 20, d=W+2", peer, peer.ask(ports, ACK, 1022, edge), flags=ACK, ack=1001, window=0)
+    silent(f"{name} --window 20, d=W+3", peer.ask(ports, ACK, 1023, edge))
+
+
+def own_options(name, peer):
+    """RFC 7323 section 3.2: stamps are in every segment, or in none."""
+    def one(what, answers, before, behind=b""):
+        got = answers[0].options if len(answers) == 1 else b""
+        check(f"{name} --options: {what}", len(answers) == 1 and got.startswith(before) and got.endswith(behind)
+              and len(got) == len(before) + len(behind) + (4 if behind else 0) and answers[0].intact, told(answers))
+
+    ports, mss = (Peer.port(), OPTIONS), struct.pack("!BBH", 2, 4, peer.mss)
+    echo, sack = struct.pack("!I", 0x01020304), b"\4\2"
+    one("SYN with all of them", peer.ask(ports, SYN, 1000, options=mss + sack + STAMPS[2:] + b"\1\3\3\7"),
+        mss + sack + b"\x08\x0a", echo)
+    one("SYN with SACK", peer.ask(ports, SYN, 1000, options=mss + b"\1\1" + sack), mss + b"\1\1" + sack)
+    one("SYN with stamps", peer.ask(ports, SYN, 1000, options=STAMPS), mss + STAMPS[:4], echo)
+    one("SYN with none", peer.ask(ports, SYN, 1000), mss)
+    one("SYN with broken ones", peer.ask(ports, SYN, 1000, options=b"\x08\x20\4\2"), mss)
+    edge = edge_of(peer, ports, 1000)
+    one("ACK with stamps", peer.ask(ports, ACK, 1001, edge, options=STAMPS), STAMPS[:4], echo)
+    one("ACK without", peer.ask(ports, ACK, 1001, edge), b"")
 
 
 # ---- two targets facing each other
@@ -985,6 +1442,10 @@ def unload(firewall):
 # ---- everything
 
 def in_group(name, function, *arguments):
+    """All groups, or those of groups=A,B on the kernel's command line, which is init's environment."""
+    wanted = os.environ.get("groups", "").replace("_", " ")
+    if wanted and name != "network" and name not in wanted.split(","):
+        return
     report.group = name
     try:
         function(*arguments)
@@ -1002,6 +1463,7 @@ def all_groups():
     in_group("honeypot", crafted_honeypot, paths)
     in_group("reset", crafted_reset, paths)
     in_group("packets", packets, paths)
+    in_group("ways", ways, paths)
     in_group("Linux peers", linux_peers, 6)
     in_group("policy routing", policy_routing, legacy, paths)
     in_group("VRF", vrf, legacy)
@@ -1010,10 +1472,16 @@ def all_groups():
     in_group("ceiling", ceiling, paths)
     in_group("random packets", random_packets, paths)
     in_group("conntrack", conntrack, legacy, paths)
+    in_group("keys", keys, paths)
+    in_group("policies", policies, paths)
+    in_group("peer table", peer_table, paths)
+    in_group("whole table", whole_table, paths)
+    in_group("revision 1", revision_1, legacy, paths)
     in_group("unload", unload, legacy)
     in_group("nft rules", rules, nft)
     in_group("nft variants", nft_variants, paths)
     in_group("nft Linux peers", linux_peers, 0)
+    in_group("nft revision 1", revision_1, nft, paths)
     in_group("nft conntrack", conntrack, nft, paths, ("untracked",))
     in_group("nft unload", unload, nft)
 
