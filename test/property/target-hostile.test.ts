@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ import { factsText, good } from "../support/facts.ts";
 
 const plain = makeStyle({}, {}, false);
 /** What a terminal would obey: every control character but the newline, and the invisible ones that reorder text. */
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex
 const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]|\p{Cf}/u;
 
 /** Pieces that have hurt readers before, mixed with anything. */
@@ -70,6 +70,7 @@ describe("what a hostile machine says is shown, never obeyed", () => {
           const { findings, checked } = judgeFacts(facts);
           expect(shown(findings)).not.toMatch(obeyed);
           const told = { subject: loose, version: "1", findings: findings.map(toldOf), checked };
+          // oxlint-disable-next-line no-control-regex
           expect(toJUnit(told)).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/);
           JSON.parse(JSON.stringify(toSarif(told)));
         },
@@ -131,7 +132,7 @@ describe("the program on hostile files", () => {
   const metal = Buffer.concat([
     Buffer.from('*filter\n:INPUT DROP [0:0]\n-A INPUT -m comment --comment "'),
     Buffer.from([0, 0xff, 0xfe, 0x1b, 0x5b, 0x32, 0x4a, 0xc3]),
-    Buffer.from(`$(touch ${at("PWNED")})\" -j TARPIT\n${long}\nCOMMIT\n`),
+    Buffer.from(`$(touch ${at("PWNED")})" -j TARPIT\n${long}\nCOMMIT\n`),
   ]);
 
   test("rules lint, verify --facts, stuck: a 10 MB line, NUL bytes, escapes, shell words", () => {
