@@ -16,11 +16,11 @@ interface Revision {
 }
 
 /** Revision 1 (struct xt_tarpit_info_v1) ends with a pointer of the kernel's, aligned to 8 everywhere. */
-const revisions: Readonly<Record<number, Revision>> = {
+export const revisions: Readonly<Record<number, Revision>> = {
   0: { targetSize: 1, size: (align) => align, userspaceSize: (align) => align },
   1: { targetSize: 16, size: () => 16, userspaceSize: () => 8 },
 };
-const known = Object.keys(revisions).join(" or ");
+export const known = Object.keys(revisions).join(" or ");
 export const family = { any: 0, ipv4: 2, ipv6: 10 } as const;
 
 /** One extension file against its ABI: version, revision, both sizes, family. */

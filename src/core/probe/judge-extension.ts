@@ -1,5 +1,5 @@
 import { describeIdentity } from "../abi/identity.ts";
-import { family, target } from "../abi/judge.ts";
+import { family, known, revisions } from "../abi/judge.ts";
 import { xtAlignOf } from "../abi/align.ts";
 import type { Check } from "./check.ts";
 import { factOf, type ExtensionFile, type HostFacts, type Iptables } from "./host.ts";
@@ -125,6 +125,9 @@ function judgeTargets(one: ExtensionFile, host: HostFacts, iptables: Iptables, c
   const align = xtAlignOf(header);
   const modern = host.version === undefined || atLeast(host.version, "2.5");
   for (const entry of one.targets) {
+    const revision = revisions[entry.revision];
+    const size = align === undefined ? undefined : revision?.size(align);
+    const compared = align === undefined ? undefined : revision?.userspaceSize(align);
     if (entry.size === 0)
       check.add(
         "so.size-zero",
@@ -132,23 +135,23 @@ function judgeTargets(one: ExtensionFile, host: HostFacts, iptables: Iptables, c
         at,
         modern ? "error" : "info",
       );
-    else if (align !== undefined && entry.size !== align)
-      check.add("so.size", { file, size: entry.size, wanted: align }, at);
-    if (entry.userspaceSize !== entry.size)
+    else if (size !== undefined && entry.size !== size)
+      check.add("so.size", { file, size: entry.size, wanted: size }, at);
+    else if (compared !== undefined && entry.userspaceSize !== compared)
       check.add(
         "so.identity",
         {
           file,
           field: "userspacesize",
           actual: String(entry.userspaceSize),
-          expected: String(entry.size),
+          expected: String(compared),
         },
         at,
       );
-    if (entry.revision !== target.revision)
+    if (revision === undefined)
       check.add(
         "so.identity",
-        { file, field: "revision", actual: String(entry.revision), expected: "0" },
+        { file, field: "revision", actual: String(entry.revision), expected: known },
         at,
       );
     if (entry.family !== family.any && entry.family !== family.ipv4 && entry.family !== family.ipv6)
