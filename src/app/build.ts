@@ -10,6 +10,7 @@ import { StageTimer } from "./build/stages.ts";
 import { preparedTree } from "./build/tree.ts";
 import { withLease } from "./cache/lease.ts";
 import type { ConfigRequest } from "./config.ts";
+import type { PackageKind } from "./package.ts";
 
 export interface BuildRequest extends ConfigRequest {
   readonly kernel?: string;
@@ -25,7 +26,7 @@ export interface BuildRequest extends ConfigRequest {
   readonly out: string;
   readonly jobs?: number;
   readonly launcher?: string;
-  readonly packages: readonly ("deb" | "tar")[];
+  readonly packages: readonly PackageKind[];
   readonly install: boolean;
 }
 

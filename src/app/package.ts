@@ -4,13 +4,15 @@ import { debianAbis } from "../core/deb.ts";
 import { badInput } from "../core/errors.ts";
 import { parseDotconfig } from "../core/kconfig/dotconfig.ts";
 import type { Ports } from "../ports.ts";
+import type { LoadedSeries } from "./patch/load.ts";
 import { extensionDeb, kernelDeb, moduleDeb } from "./package/deb.ts";
+import { dkmsDeb } from "./package/dkms.ts";
 import { writeDeb, type DebContents } from "./package/stage.ts";
 import { writeTar } from "./package/tar.ts";
 import { withScratch } from "./scratch.ts";
 import { readMetadata, type Metadata } from "./verify/metadata.ts";
 
-export type PackageKind = "deb" | "tar";
+export type PackageKind = "deb" | "tar" | "dkms";
 
 export interface PackageRequest {
   /** A complete artifact directory; the packages are put into it. */
@@ -19,6 +21,8 @@ export interface PackageRequest {
   readonly arch: Arch;
   /** Seconds since 1970 that every file in a package is dated. */
   readonly epoch: number;
+  /** Whose sources the DKMS package holds. */
+  readonly series: LoadedSeries;
 }
 
 export interface PackageResult {
@@ -39,9 +43,11 @@ export async function packageArtifacts(
     const files: string[] = [];
     if (kinds.includes("tar"))
       files.push(await writeTar(dir, `${metadata.release}-${arch.name}`, work, epoch, ports));
-    const debs = kinds.includes("deb")
-      ? await debContents(request, metadata, toolVersion(text), ports)
-      : [];
+    const version = toolVersion(text);
+    const debs = [
+      ...(kinds.includes("deb") ? await debContents(request, metadata, version, ports) : []),
+      ...(kinds.includes("dkms") ? [await dkmsDeb(request.series, version, ports)] : []),
+    ];
     for (const contents of debs) files.push(await writeDeb(contents, work, dir, epoch, ports));
     return { files: files.toSorted() };
   });

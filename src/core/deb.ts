@@ -33,6 +33,7 @@ export interface Control {
   readonly architecture: string;
   readonly section: string;
   readonly depends: readonly string[];
+  readonly recommends?: readonly string[];
   readonly conflicts?: readonly string[];
   readonly multiArch?: "same";
   readonly summary: string;
@@ -51,16 +52,28 @@ export const packageVersion = (text: string): string =>
 export const installedSize = (sizes: readonly number[], directories: number): number =>
   sizes.reduce((sum, size) => sum + Math.ceil(size / 1024), directories);
 
-export function controlFile(control: Control, installed: number): string {
+/**
+ * Who a package is from: DEBFULLNAME and DEBEMAIL, as Debian's own tools take it (debchange(1)).
+ * Without them it says that nobody has said.
+ */
+export function maintainerOf(env: Readonly<Record<string, string | undefined>>): string {
+  const plain = (text: string | undefined, otherwise: string): string =>
+    text !== undefined && /^[^<>\p{Cc},]+$/u.test(text) ? text : otherwise;
+  const email = plain(env["DEBEMAIL"], "tarpit-kit@localhost.localdomain");
+  return `${plain(env["DEBFULLNAME"], "tarpit-kit")} <${email}>`;
+}
+
+export function controlFile(control: Control, maintainer: string, installed: number): string {
   const list = (name: string, values: readonly string[] | undefined): string =>
     values && values.length > 0 ? `${name}: ${values.join(", ")}\n` : "";
   return [
     `Package: ${control.package}\n`,
     `Version: ${control.version}\n`,
     `Architecture: ${control.architecture}\n`,
-    "Maintainer: tarpit-kit <root@localhost>\n",
+    `Maintainer: ${maintainer}\n`,
     `Installed-Size: ${installed}\n`,
     list("Depends", control.depends),
+    list("Recommends", control.recommends),
     list("Conflicts", control.conflicts),
     control.multiArch ? `Multi-Arch: ${control.multiArch}\n` : "",
     `Section: ${control.section}\n`,
@@ -82,7 +95,8 @@ export const kernelControl = ({ arch, release }: KernelPackage): Control => ({
   version: packageVersion(release),
   architecture: arch.debianArch,
   section: "kernel",
-  depends: ["kmod"],
+  depends: ["kmod", "linux-base"],
+  recommends: ["initramfs-tools | linux-initramfs-tool"],
   summary: `Linux kernel ${release} with the iptables TARPIT target`,
   description: [
     "The kernel image, its modules, its configuration and System.map.",
@@ -104,8 +118,8 @@ export const moduleControl = ({ arch, release }: KernelPackage): Control => ({
 });
 
 /**
- * Both names of the extension. xtables-addons-common has a libxt_TARPIT.so at the same path:
- * two files cannot share it, and the two builds claim one target, so the packages conflict.
+ * Both names of the extension. xtables-addons-common has a libxt_TARPIT.so at the same path, and
+ * much else that a firewall may use: that one file is diverted (deb-scripts.ts), nothing conflicts.
  */
 export const extensionControl = (abi: Abi, version: string, libxtables: string): Control => ({
   package: "iptables-tarpit",
@@ -113,7 +127,6 @@ export const extensionControl = (abi: Abi, version: string, libxtables: string):
   architecture: debianAbis[abi.name]?.architecture ?? abi.name,
   section: "net",
   depends: ["libc6", `libxtables${libxtables}`],
-  conflicts: ["xtables-addons-common"],
   multiArch: "same",
   summary: "TARPIT extension for iptables and ip6tables",
   description: [
@@ -126,66 +139,6 @@ export const extensionControl = (abi: Abi, version: string, libxtables: string):
 export const extensionDirectory = (abi: Abi): string =>
   `usr/lib/${debianAbis[abi.name]?.triplet ?? abi.name}/xtables`;
 
-export const hookNames = ["preinst", "postinst", "prerm", "postrm"] as const;
-export type HookName = (typeof hookNames)[number];
-
-/** What depmod(8) writes: made by postinst, so postrm takes it away. */
-export const depmodFiles: readonly string[] = [
-  "modules.alias",
-  "modules.alias.bin",
-  "modules.builtin.alias.bin",
-  "modules.builtin.bin",
-  "modules.dep",
-  "modules.dep.bin",
-  "modules.devname",
-  "modules.softdep",
-  "modules.symbols",
-  "modules.symbols.bin",
-  "modules.weakdep",
-];
-
-const head = "#!/bin/sh\nset -e\n";
-
-/**
- * Maintainer scripts of a kernel package: Debian's kernel policy hands the release and the image
- * to the scripts in /etc/kernel/HOOK.d, which make the initramfs and the boot menu
- * (kernel-handbook, "Kernel hooks"). DEB_MAINT_PARAMS and INITRD are part of that agreement.
- */
-export function kernelScript(hook: HookName, { arch, release, initrd }: KernelPackage): string {
-  const image = `/boot/${imageStem(arch)}-${release}`;
-  const lines = [
-    `export DEB_MAINT_PARAMS="$*"`,
-    `export INITRD=${initrd ? "Yes" : "No"}`,
-    `if [ -d /etc/kernel/${hook}.d ]; then`,
-    `\trun-parts --verbose --exit-on-error --arg=${release} --arg=${image} /etc/kernel/${hook}.d`,
-    "fi",
-  ];
-  const before =
-    hook === "postinst" ? depmod(release) : hook === "postrm" ? undoDepmod(release) : [];
-  return `${head}${[...before, ...lines].join("\n")}\n`;
-}
-
-/** A lone module needs no boot menu: depmod after it came and after it went. */
-export function moduleScript(hook: HookName, { release }: KernelPackage): string | undefined {
-  if (hook !== "postinst" && hook !== "postrm") return undefined;
-  return `${head}if [ -d /lib/modules/${release} ]; then\n\tdepmod ${release}\nfi\n`;
-}
-
-const depmod = (release: string): string[] => [
-  'if [ "$1" = configure ]; then',
-  `\tdepmod ${release}`,
-  "fi",
-];
-
-const undoDepmod = (release: string): string[] => [
-  'if [ "$1" = remove ] || [ "$1" = purge ]; then',
-  `\tfor file in ${depmodFiles.join(" ")}; do`,
-  `\t\trm -f "/lib/modules/${release}/$file"`,
-  "\tdone",
-  `\tif [ -d /lib/modules/${release} ]; then rmdir --ignore-fail-on-non-empty /lib/modules/${release}; fi`,
-  "fi",
-];
-
 /** debian/copyright in its machine-readable form, one stanza. */
 export const copyrightFile = (software: string): string =>
   `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -197,3 +150,32 @@ License: GPL-2
  On Debian systems the text of the GNU General Public License version 2
  is in /usr/share/common-licenses/GPL-2.
 `;
+
+const changelogDate = (epoch: number): string =>
+  new Date(epoch * 1000).toUTCString().replace("GMT", "+0000");
+
+/** debian/changelog (deb-changelog(5)), one entry: what policy 12.7 wants every package to have. */
+export const changelogFile = (control: Control, maintainer: string, epoch: number): string =>
+  `${control.package} (${control.version}) unstable; urgency=medium
+
+  * Made by tarpit-kit.
+
+ -- ${maintainer}  ${changelogDate(epoch)}
+`;
+
+/** Sources that dkms(8) builds on the machine itself; both modules would be updates/dkms/xt_TARPIT.ko. */
+export const dkmsControl = (version: string): Control => ({
+  package: "xt-tarpit-dkms",
+  version: packageVersion(version),
+  architecture: "all",
+  section: "kernel",
+  depends: ["dkms"],
+  recommends: ["iptables-tarpit"],
+  conflicts: ["xtables-addons-dkms"],
+  summary: "iptables TARPIT target, built for each kernel by DKMS",
+  description: [
+    "The source of the module xt_TARPIT. It is built for every kernel whose",
+    "headers are installed, and again when another kernel comes.",
+    "The matching iptables extension is the package iptables-tarpit.",
+  ],
+});

@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packageArtifacts, type PackageKind } from "../../src/app/package.ts";
+import { loadSeries } from "../../src/app/patch.ts";
 import { verifyArtifacts } from "../../src/app/verify-artifacts.ts";
 import type { Arch } from "../../src/core/arch.ts";
 import { debianAbis, imageStem } from "../../src/core/deb.ts";
@@ -28,6 +29,7 @@ import {
 const world = testWorld();
 const arch = hostArch();
 const epoch = 1_577_836_800;
+const series = await loadSeries(world.ports, "linux-6.1");
 let good: string;
 
 beforeAll(() => {
@@ -39,7 +41,7 @@ afterAll(() => world.remove());
 async function packed(kinds: readonly PackageKind[], from = good, of: Arch = arch) {
   const dir = join(mkdtempSync(join(world.dir, "packed-")), "artifacts");
   cpSync(from, dir, { recursive: true });
-  const { files } = await packageArtifacts({ dir, kinds, arch: of, epoch }, world.ports);
+  const { files } = await packageArtifacts({ dir, kinds, arch: of, epoch, series }, world.ports);
   return {
     dir,
     files,
@@ -83,7 +85,7 @@ describe("deb", () => {
     expect(field(deb, "Package")).toBe(`linux-image-${release}`);
     expect(field(deb, "Version")).toBe(`${release}-1`);
     expect(field(deb, "Architecture")).toBe(arch.debianArch);
-    expect(field(deb, "Depends")).toBe("kmod");
+    expect(field(deb, "Depends")).toBe("kmod, linux-base");
   });
 
   test("everything is root's, with plain modes, whatever our umask is", async () => {
@@ -101,28 +103,76 @@ describe("deb", () => {
     }
   });
 
-  test("the extension: both names where that iptables looks, and a conflict with the stock one", async () => {
-    const { path } = await packed(["deb"]);
+  test("the extension: both names where that iptables looks; only the stock file of the same name steps aside", async () => {
+    const { dir, path } = await packed(["deb"]);
     const deb = path("iptables-tarpit");
     const triplet = debianAbis[arch.abis[0]?.name ?? ""]?.triplet;
     for (const name of ["libipt_TARPIT.so", "libxt_TARPIT.so"])
       expect(names(deb)).toContain(`usr/lib/${triplet}/xtables/${name}`);
-    expect(field(deb, "Conflicts")).toBe("xtables-addons-common");
+    expect(field(deb, "Conflicts")).toBe("");
     expect(field(deb, "Depends")).toMatch(/^libc6, libxtables\d+$/);
     expect(field(deb, "Multi-Arch")).toBe("same");
+    run("dpkg-deb", "-e", deb, join(dir, "control"));
+    const stock = `/usr/lib/${triplet}/xtables/libxt_TARPIT.so`;
+    for (const [hook, verb] of [
+      ["preinst", "--add"],
+      ["postrm", "--remove"],
+    ] as const) {
+      run("sh", "-n", join(dir, "control", hook));
+      const text = readFileSync(join(dir, "control", hook), "utf8");
+      expect(text).toContain(`${verb} --rename --divert ${stock}.xtables-addons ${stock};`);
+    }
   });
 
-  test("the scripts are shell, call every hook directory and nothing else", async () => {
+  test("the kernel's scripts are shell, call every hook directory, keep the way back", async () => {
     const { dir, path } = await packed(["deb"]);
     run("dpkg-deb", "-e", path("linux-image"), join(dir, "control"));
+    const text = (hook: string): string => readFileSync(join(dir, "control", hook), "utf8");
     for (const hook of ["preinst", "postinst", "prerm", "postrm"]) {
-      const script = join(dir, "control", hook);
-      run("sh", "-n", script);
-      expect(readFileSync(script, "utf8")).toContain(
+      run("sh", "-n", join(dir, "control", hook));
+      expect(text(hook)).toContain(
         `--arg=${release} --arg=/boot/vmlinuz-${release} /etc/kernel/${hook}.d`,
       );
     }
-    expect(readFileSync(join(dir, "control/postinst"), "utf8")).toContain("INITRD=Yes");
+    expect(text("postinst")).toContain("INITRD=Yes");
+    expect(text("postinst")).toContain(
+      `linux-update-symlinks "$change" ${release} /boot/vmlinuz-${release}`,
+    );
+    expect(text("prerm")).toContain(`linux-check-removal ${release}`);
+  });
+
+  test("beside a stock module that dkms built, depmod takes ours", async () => {
+    const { dir, path } = await packed(["deb"]);
+    const root = join(dir, "root");
+    run("dpkg-deb", "-x", path("linux-image"), root);
+    const modules = join(root, "lib/modules", release);
+    mkdirSync(join(modules, "updates/dkms"), { recursive: true });
+    cpSync(
+      join(modules, "kernel/net/netfilter/xt_TARPIT.ko"),
+      join(modules, "updates/dkms/xt_TARPIT.ko"),
+    );
+    const taken = (configuration: string): string => {
+      run("/sbin/depmod", "-b", root, "-C", configuration, release);
+      const text = readFileSync(join(modules, "modules.dep"), "utf8");
+      return text.split("\n").find((line) => line.includes("xt_TARPIT.ko:")) ?? "";
+    };
+    const empty = join(dir, "no.conf");
+    writeFileSync(empty, "");
+    expect(taken(empty)).toMatch(/^updates\/dkms\//);
+    expect(taken(join(root, "lib/depmod.d"))).toMatch(/^kernel\/net\/netfilter\//);
+  });
+
+  test("dkms: the sources, for the kernel lines they are for; of any architecture", async () => {
+    const { dir, files, path } = await packed(["dkms"]);
+    expect(files).toEqual(["xt-tarpit-dkms_0.1.0-1_all.deb"]);
+    const deb = path("dkms");
+    expect(field(deb, "Depends")).toBe("dkms");
+    expect(field(deb, "Conflicts")).toBe("xtables-addons-dkms");
+    run("dpkg-deb", "-R", deb, join(dir, "out"));
+    const source = join(dir, "out/usr/src/xt-tarpit-0.1.0");
+    expect(readdirSync(source)).toEqual(["Makefile", "dkms.conf", "include", "xt_TARPIT.c"]);
+    expect(readFileSync(join(source, "dkms.conf"), "utf8")).toContain("6\\.12");
+    for (const hook of ["postinst", "prerm"]) run("sh", "-n", join(dir, "out/DEBIAN", hook));
   });
 
   test("md5sums and Installed-Size say what is in it", async () => {
@@ -173,13 +223,29 @@ describe("deb", () => {
     cpSync(good, dir, { recursive: true });
     renameSync(join(dir, "System.map"), join(world.dir, "away"));
     await expect(
-      packageArtifacts({ dir, kinds: ["deb"], arch, epoch }, world.ports),
+      packageArtifacts({ dir, kinds: ["deb"], arch, epoch, series }, world.ports),
     ).rejects.toMatchObject({ exit: 1, code: "package.missing" });
     expect(readdirSync(dir).filter((name) => name.endsWith(".deb"))).toEqual([]);
   });
 });
 
 describe("tar", () => {
+  test("says nothing of the run it came out of", async () => {
+    const first = await packed(["tar"]);
+    const other = join(world.dir, "another-run");
+    cpSync(good, other, { recursive: true });
+    const metadata = JSON.parse(readFileSync(join(other, "metadata.json"), "utf8")) as object;
+    const later = {
+      ...metadata,
+      seconds: { kernel: 99 },
+      commands: [["make", "-C", "/elsewhere"]],
+    };
+    writeFileSync(join(other, "metadata.json"), JSON.stringify(later));
+    writeFileSync(join(other, "build.log"), "another order\n");
+    const second = await packed(["tar"], other);
+    expect(sha256(second.path("tar.gz"))).toBe(sha256(first.path("tar.gz")));
+  });
+
   test("unpacks to an artifact directory that verifies", async () => {
     const { dir, files } = await packed(["tar"]);
     expect(files).toEqual([`${release}-${arch.name}.tar.gz`]);
@@ -197,7 +263,7 @@ describe("tar", () => {
     const { dir, files } = await packed(["tar"]);
     writeFileSync(join(dir, "older.deb"), "");
     const before = sha256(join(dir, files[0] ?? ""));
-    await packageArtifacts({ dir, kinds: ["tar"], arch, epoch }, world.ports);
+    await packageArtifacts({ dir, kinds: ["tar"], arch, epoch, series }, world.ports);
     expect(sha256(join(dir, files[0] ?? ""))).toBe(before);
   });
 
@@ -207,7 +273,7 @@ describe("tar", () => {
     mkdirSync(dir);
     writeFileSync(join(dir, "metadata.json"), "{}");
     await expect(
-      packageArtifacts({ dir, kinds: ["tar"], arch, epoch }, world.ports),
+      packageArtifacts({ dir, kinds: ["tar"], arch, epoch, series }, world.ports),
     ).rejects.toMatchObject({ exit: 2 });
     rmSync(dir, { recursive: true });
   });

@@ -6,10 +6,12 @@ import { judgeVermagic } from "../../src/core/abi/judge.ts";
 import {
   controlFile,
   installedSize,
-  kernelScript,
+  maintainerOf,
   packageName,
   packageVersion,
 } from "../../src/core/deb.ts";
+import { depmodOverride, kernelScripts } from "../../src/core/deb-scripts.ts";
+import { dkmsConf, linesIn } from "../../src/core/dkms.ts";
 import { parseElf } from "../../src/core/elf/file.ts";
 import { loadImage } from "../../src/core/elf/load.ts";
 import { parseDotconfig } from "../../src/core/kconfig/dotconfig.ts";
@@ -133,6 +135,7 @@ describe("deb", () => {
         summary: "s",
         description: ["a", "", "b"],
       },
+      "A <a@b.c>",
       7,
     );
     expect(text).toMatch(/\nInstalled-Size: 7\n/);
@@ -142,13 +145,32 @@ describe("deb", () => {
   });
 
   test("hooks learn of the image's name on that port, and of the initramfs", () => {
-    const ppc = kernelScript("postinst", {
+    const ppc = kernelScripts({
       arch: loadArchFile("powerpc64"),
       release: "6.1.1",
       initrd: false,
-    });
+    }).postinst;
     expect(ppc).toContain("--arg=/boot/vmlinux-6.1.1 ");
     expect(ppc).toContain("INITRD=No");
     expect(ppc).toContain("depmod 6.1.1");
+  });
+
+  test("whose package it is: DEBFULLNAME and DEBEMAIL, but no text that would be another field", () => {
+    const named = { DEBFULLNAME: "Jo Doe", DEBEMAIL: "jo@example.org" };
+    expect(maintainerOf(named)).toBe("Jo Doe <jo@example.org>");
+    expect(maintainerOf({})).toMatch(/^tarpit-kit <.+@.+>$/);
+    expect(maintainerOf({ DEBFULLNAME: "a\nDepends: b", DEBEMAIL: "<x>" })).toBe(maintainerOf({}));
+  });
+
+  test("dkms: the kernel lines of a range, and no other", () => {
+    expect(linesIn([">=6.1 <6.2", ">=6.12 <6.13"])).toEqual(["6.1", "6.12"]);
+    const kernels = /BUILD_EXCLUSIVE_KERNEL="(.+)"/.exec(dkmsConf("1", ["6.1"]))?.[1] ?? "";
+    const takes = (release: string) => new RegExp(kernels).test(release);
+    expect(["6.1.0-50-cloud-amd64", "6.1", "6.1-rc1"].every(takes)).toBe(true);
+    expect(["6.12.9", "16.1.0", "6.10.1"].some(takes)).toBe(false);
+  });
+
+  test("depmod reads the release as a regular expression: what is special in one is not here", () => {
+    expect(depmodOverride("6.1.0+x", "updates")).toBe("override xt_TARPIT 6\\.1\\.0\\+x updates\n");
   });
 });

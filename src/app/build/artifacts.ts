@@ -68,7 +68,13 @@ async function fill(
   if (plan.packages.length > 0) {
     await timer.stage("package", () =>
       packageArtifacts(
-        { dir, kinds: plan.packages, arch: plan.arch, epoch: plan.make.epoch },
+        {
+          dir,
+          kinds: plan.packages,
+          arch: plan.arch,
+          epoch: plan.make.epoch,
+          series: plan.series,
+        },
         ports,
       ),
     );

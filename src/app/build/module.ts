@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { failure } from "../../core/errors.ts";
+import { makefileFor, moduleFiles } from "../../core/external-module.ts";
 import { newFiles } from "../../core/patch/index.ts";
 import { parseDotconfig } from "../../core/kconfig/dotconfig.ts";
 import { makeArguments } from "../../core/make.ts";
@@ -115,34 +116,19 @@ async function againstHeaders(
   };
 }
 
-/**
- * The files the series creates, as an external module: its own header in a directory
- * of its own, and the symbols that Kconfig would have set, for those families that the
- * kernel has.
- */
+/** The series' own files as an external module, for those families that the kernel has. */
 async function layOut(
   dir: string,
   plan: BuildPlan,
   configText: string,
   ports: Ports,
 ): Promise<void> {
-  for (const file of newFiles(plan.series.patches)) {
-    const name = file.path.startsWith("include/uapi/")
-      ? join("include", file.path.slice("include/uapi/".length))
-      : (file.path.split("/").at(-1) ?? "");
-    await ports.files.write(join(dir, name), file.bytes);
-  }
+  for (const { name, bytes } of moduleFiles(newFiles(plan.series.patches)))
+    await ports.files.write(join(dir, name), bytes);
   const config = parseDotconfig(configText);
   const has = (symbol: string): boolean => (config.get(symbol) ?? "n") !== "n";
   if (!has("NETFILTER_XTABLES")) throw noTables(plan);
-  const symbols = [
-    "NETFILTER_XT_TARGET_TARPIT",
-    "IP_NF_TARGET_TARPIT",
-    ...(has("IPV6") ? ["IP6_NF_TARGET_TARPIT"] : []),
-  ];
-  const defines = symbols.map((symbol) => `-DCONFIG_${symbol}_MODULE=1`).join(" ");
-  const makefile = `obj-m := xt_TARPIT.o\nccflags-y := -I$(src)/include ${defines}\n`;
-  await ports.files.write(join(dir, "Makefile"), makefile);
+  await ports.files.write(join(dir, "Makefile"), makefileFor(has("IPV6")));
 }
 
 const noTables = (plan: BuildPlan) =>

@@ -9,6 +9,7 @@ import { planConfig, type ConfigPlan } from "../config.ts";
 import { loadArch, loadProfile } from "../data.ts";
 import { ensureTools } from "../doctor.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
+import type { PackageKind } from "../package.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
 import { headersOf, type Headers } from "./headers.ts";
 import type { StageTimer } from "./stages.ts";
@@ -24,7 +25,7 @@ export interface BuildPlan {
   readonly version: KernelVersion;
   readonly series: LoadedSeries;
   readonly config: ConfigPlan;
-  readonly packages: readonly ("deb" | "tar")[];
+  readonly packages: readonly PackageKind[];
   /** `gcc --version`, first line. */
   readonly compiler: string;
   readonly toolVersion: string;
@@ -73,7 +74,7 @@ function needs(request: BuildRequest) {
     ...(request.against === undefined ? (["fetch"] as const) : []),
     ...(kernel ? (["kernel"] as const) : (["module"] as const)),
     "extension" as const,
-    ...(request.packages.includes("deb") ? (["package"] as const) : []),
+    ...(request.packages.some((kind) => kind !== "tar") ? (["package"] as const) : []),
     ...(request.launcher === undefined ? [] : (["launcher"] as const)),
   ];
 }

@@ -3,17 +3,20 @@ import { findExtensionTargets } from "../../core/abi/extension.ts";
 import { target } from "../../core/abi/judge.ts";
 import type { Abi } from "../../core/arch.ts";
 import {
-  depmodFiles,
   extensionControl,
   extensionDirectory,
-  hookNames,
   imageStem,
   kernelControl,
-  kernelScript,
   moduleControl,
-  moduleScript,
   type KernelPackage,
 } from "../../core/deb.ts";
+import {
+  depmodFiles,
+  depmodOverride,
+  extensionScripts,
+  kernelScripts,
+  moduleScripts,
+} from "../../core/deb-scripts.ts";
 import { parseElf } from "../../core/elf/file.ts";
 import { loadImage } from "../../core/elf/load.ts";
 import { extensionNames } from "../../core/extension.ts";
@@ -31,7 +34,7 @@ export function kernelDeb(
   return {
     control: kernelControl(about),
     software: "the Linux kernel",
-    scripts: Object.fromEntries(hookNames.map((hook) => [hook, kernelScript(hook, about)])),
+    scripts: kernelScripts(about),
     fill: async (root) => {
       await put(
         join(dir, bootImage),
@@ -45,31 +48,34 @@ export function kernelDeb(
       // build and source lead into a tree of the machine it was built on.
       for (const name of [...depmodFiles, "build", "source"])
         await ports.files.remove(join(root, "lib/modules", release, name));
+      await writeOverride(root, `linux-image-${release}`, release, "kernel/net/netfilter", ports);
     },
   };
 }
+
+const writeOverride = (
+  root: string,
+  name: string,
+  release: string,
+  directory: string,
+  ports: Ports,
+): Promise<void> => {
+  const path = join(root, "lib/depmod.d", `${name}.conf`);
+  return ports.files.write(path, depmodOverride(release, directory), 0o644);
+};
 
 /** A module for a kernel that is there already; depmod(8) takes updates/ before the kernel's own. */
 export const moduleDeb = (dir: string, about: KernelPackage, ports: Ports): DebContents => ({
   control: moduleControl(about),
   software: "tarpit-kit",
   scripts: moduleScripts(about),
-  fill: (root) =>
-    put(
-      join(dir, "xt_TARPIT.ko"),
-      join(root, "lib/modules", about.release, "updates/xt_TARPIT.ko"),
-      ports,
-    ),
+  fill: async (root) => {
+    const { release } = about;
+    const to = join(root, "lib/modules", release, "updates/xt_TARPIT.ko");
+    await put(join(dir, "xt_TARPIT.ko"), to, ports);
+    await writeOverride(root, `xt-tarpit-module-${release}`, release, "updates", ports);
+  },
 });
-
-function moduleScripts(about: KernelPackage): Readonly<Record<string, string>> {
-  const scripts: Record<string, string> = {};
-  for (const hook of hookNames) {
-    const text = moduleScript(hook, about);
-    if (text !== undefined) scripts[hook] = text;
-  }
-  return scripts;
-}
 
 /** iptables-tarpit for one ABI, depending on the libxtables it was compiled for. */
 export async function extensionDeb(
@@ -85,7 +91,7 @@ export async function extensionDeb(
   return {
     control: extensionControl(abi, version, libxtables),
     software: "tarpit-kit",
-    scripts: {},
+    scripts: extensionScripts(abi),
     fill: async (root) => {
       for (const name of extensionNames)
         await put(join(from, name), join(root, extensionDirectory(abi), name), ports);

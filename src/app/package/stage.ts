@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { environment, failure } from "../../core/errors.ts";
-import { controlFile, copyrightFile, installedSize, type Control } from "../../core/deb.ts";
+import {
+  changelogFile,
+  controlFile,
+  copyrightFile,
+  installedSize,
+  maintainerOf,
+  type Control,
+} from "../../core/deb.ts";
+import type { Scripts } from "../../core/deb-scripts.ts";
 import type { Command, Ports, RunResult } from "../../ports.ts";
 import { filesBelow } from "../verify/sums.ts";
 
@@ -9,7 +17,9 @@ import { filesBelow } from "../verify/sums.ts";
 export interface DebContents {
   readonly control: Control;
   readonly software: string;
-  readonly scripts: Readonly<Record<string, string>>;
+  readonly scripts: Scripts;
+  /** Lintian's tags that are meant, each with its reason (lintian(1), "OVERRIDES"). */
+  readonly overrides?: readonly string[];
   /** Puts the files below `root`. */
   readonly fill: (root: string) => Promise<void>;
 }
@@ -41,11 +51,7 @@ export async function writeDeb(
   const { control } = contents;
   const root = join(work, `${control.package}-${control.architecture}`);
   await contents.fill(root);
-  await ports.files.write(
-    join(root, "usr/share/doc", control.package, "copyright"),
-    copyrightFile(contents.software),
-    0o644,
-  );
+  await writeDocumentation(root, contents, epoch, ports);
   await writeControl(root, contents, ports);
   await plainModes(root, Object.keys(contents.scripts), ports);
   const file = `${control.package}_${control.version}_${control.architecture}.deb`;
@@ -55,6 +61,24 @@ export async function writeDeb(
     ports,
   );
   return file;
+}
+
+/** Copyright and changelog (policy 12.5, 12.7). */
+async function writeDocumentation(
+  root: string,
+  { control, software, overrides = [] }: DebContents,
+  epoch: number,
+  ports: Ports,
+): Promise<void> {
+  const directory = join(root, "usr/share/doc", control.package);
+  const changelog = join(directory, "changelog.Debian");
+  const maintainer = maintainerOf(ports.host.env);
+  await ports.files.write(join(directory, "copyright"), copyrightFile(software), 0o644);
+  await ports.files.write(changelog, changelogFile(control, maintainer, epoch), 0o644);
+  await runTool({ program: "gzip", args: ["-n", "-9", changelog] }, ports);
+  if (overrides.length === 0) return;
+  const file = join(root, "usr/share/lintian/overrides", control.package);
+  await ports.files.write(file, `${overrides.join("\n")}\n`, 0o644);
 }
 
 /** Directories 0755, files 0644, scripts 0755: whatever our umask and the build left. */
@@ -79,7 +103,11 @@ async function writeControl(
     directories.size,
   );
   const meta = join(root, "DEBIAN");
-  await ports.files.write(join(meta, "control"), controlFile(control, size), 0o644);
+  await ports.files.write(
+    join(meta, "control"),
+    controlFile(control, maintainerOf(ports.host.env), size),
+    0o644,
+  );
   await ports.files.write(join(meta, "md5sums"), await md5sums(root, files, ports), 0o644);
   for (const [name, text] of Object.entries(scripts))
     await ports.files.write(join(meta, name), text, 0o755);

@@ -1,16 +1,24 @@
 import { join } from "node:path";
+import {
+  isRecord,
+  lastingMetadata,
+  metadataName,
+  provenanceName,
+  sumsName,
+} from "../../core/records.ts";
 import type { Ports } from "../../ports.ts";
-import { filesBelow, sumsName } from "../verify/sums.ts";
+import { filesBelow } from "../verify/sums.ts";
 import { runTool } from "./stage.ts";
 
-/** Packages and the checksums that will list them do not go into a package. */
+/** Packages do not go into a package, nor what tells of one run of the build alone (core/records.ts). */
 const isArtifact = (file: string): boolean =>
-  file !== sumsName && !/^[^/]+\.(deb|tar\.gz)$/.test(file);
+  !isRecord(file) && file !== provenanceName && !/^[^/]+\.(deb|tar\.gz)$/.test(file);
 const modules = "modules.tar.gz";
 
 /**
- * NAME.tar.gz: the artifact directory with checksums of its own, so that what comes out of it can be
- * verified. Sorted names, root's, one time, no name or time in the gzip header: the same bytes again.
+ * NAME.tar.gz: the artifact directory with metadata and checksums of its own, so that what comes out
+ * of it can be verified. Metadata without the run's times and paths, sorted names, root's, one time,
+ * no name or time in the gzip header: the same bytes again.
  */
 export async function writeTar(
   dir: string,
@@ -24,6 +32,9 @@ export async function writeTar(
   );
   const lines = [];
   for (const file of files) lines.push(`${await ports.files.sha256(join(dir, file))}  ${file}\n`);
+  const metadata = lastingMetadata(await ports.files.readText(join(dir, metadataName)));
+  await ports.files.write(join(work, metadataName), metadata, 0o644);
+  lines.push(`${await ports.files.sha256(join(work, metadataName))}  ${metadataName}\n`);
   await ports.files.write(join(work, sumsName), lines.join(""), 0o644);
   const tarball = join(work, `${name}.tar`);
   const owner = [
@@ -33,7 +44,7 @@ export async function writeTar(
     "--mode=u=rw,go=r",
     `--mtime=@${epoch}`,
   ];
-  const names = ["-C", dir, ...files, "-C", work, sumsName];
+  const names = ["-C", dir, ...files, "-C", work, metadataName, sumsName];
   const prefix = `--transform=flags=r;s,^,${name}/,`;
   const args = ["--format=gnu", "--no-recursion", ...owner, prefix, "-cf", tarball, ...names];
   await runTool({ program: "tar", args, env: { LC_ALL: "C" } }, ports);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
 import { badInput } from "../../core/errors.ts";
 import type { KernelVersion } from "../../core/kernel-version.ts";
-import { parsePatch, type Patch } from "../../core/patch/index.ts";
+import { newFiles, parsePatch, type Patch } from "../../core/patch/index.ts";
 import { type Manifest, parseSeries, type SeriesEntry, seriesFor } from "../../core/series.ts";
 import type { Ports } from "../../ports.ts";
 
@@ -54,6 +54,20 @@ const readManifest = async (ports: Ports): Promise<Manifest> =>
 /** Names of the series we bring. */
 export const ownSeries = async (ports: Ports): Promise<string[]> =>
   (await readManifest(ports)).lines.map(({ series }) => shortName(series));
+
+/** What a series creates, as one text: series of which it is equal are one module. */
+const creates = (series: LoadedSeries): string =>
+  JSON.stringify(newFiles(series.patches).map(({ path, bytes }) => [path, sha256(bytes)]));
+
+/** The ranges of kernels whose series create the same files as this one; of a foreign series none. */
+export async function rangesOf(series: LoadedSeries, ports: Ports): Promise<readonly string[]> {
+  const { lines } = await readManifest(ports);
+  const wanted = creates(series);
+  const ranges: string[] = [];
+  for (const line of lines)
+    if (creates(await loadSeries(ports, line.series)) === wanted) ranges.push(line.range);
+  return ranges;
+}
 
 async function fitting(ports: Ports, version: KernelVersion | undefined): Promise<string> {
   const manifest = await readManifest(ports);

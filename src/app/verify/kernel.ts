@@ -23,11 +23,11 @@ export async function checkKernel(
   ports: Ports,
 ): Promise<void> {
   const image = metadata.bootImage ?? arch.bootImageName;
-  const wanted = [image, "vmlinux", "System.map", "build.log"];
+  const wanted = [image, "vmlinux", "System.map"];
   const missing = new Set<string>();
   for (const file of wanted) {
     const info = await ports.files.stat(join(dir, file));
-    const there = info?.kind === "file" && (info.size > 0 || file === "build.log");
+    const there = info?.kind === "file" && info.size > 0;
     if (!there) missing.add(file);
     report.judged("present", file, there ? undefined : finding("file.missing", { file }));
   }

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { finding, type Report } from "../../core/findings.ts";
+import { sumsName } from "../../core/records.ts";
 import { parseSums } from "../../core/sums.ts";
 import type { Ports } from "../../ports.ts";
 
-export const sumsName = "SHA256SUMS";
+export { sumsName } from "../../core/records.ts";
 
 /** Every file is listed once with its hash, and nothing else is listed. */
 export async function checkSums(dir: string, report: Report, ports: Ports): Promise<void> {

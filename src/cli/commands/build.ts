@@ -1,5 +1,6 @@
 import { Option } from "commander";
 import type { BuildRequest } from "../../app/build.ts";
+import type { PackageKind } from "../../app/package.ts";
 import { type Define, globalsOf } from "../command.ts";
 import { describeBuild } from "../render/build.ts";
 import {
@@ -15,7 +16,7 @@ import {
 
 interface Options extends Omit<BuildRequest, "fragments" | "packages"> {
   fragment: string[];
-  package: ("deb" | "tar")[];
+  package: PackageKind[];
 }
 
 export const defineBuild: Define = (program, run) => {
@@ -78,7 +79,7 @@ const outputOptions = (): readonly Option[] => [
   new Option("--jobs <n>", "jobs for make (default: all cores)").argParser(wholeNumber(1)),
   new Option("--launcher <program>", "compiler launcher: ccache, distcc, …"),
   new Option("--package <kinds>", "packages to make")
-    .argParser(listOf(["deb", "tar"]))
+    .argParser(listOf(["deb", "tar", "dkms"]))
     .default([], "none"),
   new Option("--install", "let doctor install what is missing first").default(false),
 ];
