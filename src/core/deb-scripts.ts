@@ -98,14 +98,14 @@ const stockName = "libxt_TARPIT.so";
  */
 export function extensionScripts(abi: Abi): Scripts {
   const path = `/${extensionDirectory(abi)}/${stockName}`;
-  const divert = (verb: string): string =>
-    ifThere(
-      "dpkg-divert",
-      `--quiet --package iptables-tarpit --${verb} --rename --divert ${path}.xtables-addons ${path}`,
-    );
+  const divert = (verb: string): string[] => [
+    "if command -v dpkg >/dev/null; then",
+    `\tdpkg-divert --quiet --package iptables-tarpit --${verb} --rename --divert ${path}.xtables-addons ${path}`,
+    "fi",
+  ];
   return {
-    preinst: script(...when(["install", "upgrade"], divert("add"))),
-    postrm: script(...when(["remove", "abort-install", "disappear"], divert("remove"))),
+    preinst: script(...when(["install", "upgrade"], ...divert("add"))),
+    postrm: script(...when(["remove", "abort-install", "disappear"], ...divert("remove"))),
   };
 }
 

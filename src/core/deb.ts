@@ -54,12 +54,12 @@ export const installedSize = (sizes: readonly number[], directories: number): nu
 
 /**
  * Who a package is from: DEBFULLNAME and DEBEMAIL, as Debian's own tools take it (debchange(1)).
- * Without them it says that nobody has said.
+ * Without them an address that is nobody's (RFC 2606), of a host that lintian lets pass.
  */
 export function maintainerOf(env: Readonly<Record<string, string | undefined>>): string {
   const plain = (text: string | undefined, otherwise: string): string =>
     text !== undefined && /^[^<>\p{Cc},]+$/u.test(text) ? text : otherwise;
-  const email = plain(env["DEBEMAIL"], "tarpit-kit@localhost.localdomain");
+  const email = plain(env["DEBEMAIL"], "tarpit-kit@example.org");
   return `${plain(env["DEBFULLNAME"], "tarpit-kit")} <${email}>`;
 }
 

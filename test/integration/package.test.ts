@@ -120,7 +120,7 @@ describe("deb", () => {
     ] as const) {
       run("sh", "-n", join(dir, "control", hook));
       const text = readFileSync(join(dir, "control", hook), "utf8");
-      expect(text).toContain(`${verb} --rename --divert ${stock}.xtables-addons ${stock};`);
+      expect(text).toContain(`${verb} --rename --divert ${stock}.xtables-addons ${stock}\n`);
     }
   });
 
