@@ -29,25 +29,20 @@ interface Target {
 /** Where the distribution puts libxtables' headers; first hit wins. */
 const headerDirs = ["/usr/include", "/usr/local/include"] as const;
 
+/** Where one of libxtables' headers is on this machine. */
+export async function headerPath(name: string, ports: Ports): Promise<string> {
+  for (const dir of headerDirs) if (await ports.files.stat(join(dir, name))) return join(dir, name);
+  throw environment("extension.headers", {
+    what: `${name} is missing (package ${extensionHeaderPackage})`,
+    where: headerDirs.join(", "),
+    next: "tarpit-kit doctor --install",
+    data: { packages: [extensionHeaderPackage] },
+  });
+}
+
 async function copyHeaders(to: string, ports: Ports): Promise<void> {
-  for (const name of extensionHeaders) {
-    const candidates = await Promise.all(
-      headerDirs.map(async (dir) => ({
-        path: join(dir, name),
-        info: await ports.files.stat(join(dir, name)),
-      })),
-    );
-    const found = candidates.find((candidate) => candidate.info !== undefined);
-    if (!found) {
-      throw environment("extension.headers", {
-        what: `${name} is missing (package ${extensionHeaderPackage})`,
-        where: headerDirs.join(", "),
-        next: "tarpit-kit doctor --install",
-        data: { packages: [extensionHeaderPackage] },
-      });
-    }
-    await ports.files.copy(found.path, join(to, name));
-  }
+  for (const name of extensionHeaders)
+    await ports.files.copy(await headerPath(name, ports), join(to, name));
 }
 
 async function requireCompilers(

@@ -1,4 +1,5 @@
 import type { Arch } from "./arch.ts";
+import { statisticsLog } from "./compiler-cache.ts";
 import { badInput } from "./errors.ts";
 
 /** Everything that decides how make is called on a kernel tree, for every target alike. */
@@ -150,11 +151,15 @@ export const cleanMakeEnvironment: Readonly<Record<string, string | undefined>> 
  * objects hold of paths is mapped away by -ffile-prefix-map in any case.
  */
 export function makeEnvironment(setup: MakeSetup): Readonly<Record<string, string | undefined>> {
-  if (setup.launcher?.split("/").at(-1) !== "ccache" || setup.buildDir === undefined) {
-    return cleanMakeEnvironment;
-  }
+  const log = statisticsLog(setup);
+  if (log === undefined || setup.buildDir === undefined) return cleanMakeEnvironment;
   const base = commonDirectory(setup.tree, setup.buildDir);
-  return { ...cleanMakeEnvironment, CCACHE_BASEDIR: base, CCACHE_NOHASHDIR: "1" };
+  return {
+    ...cleanMakeEnvironment,
+    CCACHE_BASEDIR: base,
+    CCACHE_NOHASHDIR: "1",
+    CCACHE_STATSLOG: log,
+  };
 }
 
 /** The deepest directory that holds both paths. */

@@ -20,6 +20,14 @@ const lasting: ReadonlySet<string> = new Set([
 /** metadata.json for a package: the same text for every build of the same. */
 export function lastingMetadata(text: string): string {
   const whole = JSON.parse(text) as Readonly<Record<string, unknown>>;
-  const kept = Object.entries(whole).filter(([name]) => lasting.has(name));
+  const kept = Object.entries(whole)
+    .filter(([name]) => lasting.has(name))
+    .map(([name, value]) => [name, name === "config" ? withoutPath(value) : value]);
   return `${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`;
 }
+
+/** `base` may be a path of the user's. */
+const withoutPath = (config: unknown): unknown => {
+  const { base: _base, ...rest } = config as Readonly<Record<string, unknown>>;
+  return rest;
+};

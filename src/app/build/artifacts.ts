@@ -8,10 +8,13 @@ import { verifyArtifacts } from "../verify-artifacts.ts";
 import { filesBelow, sumsName } from "../verify/sums.ts";
 import type { BuildKey } from "./key.ts";
 import type { Compiled } from "./kernel.ts";
+import { inputsOf } from "./inputs.ts";
 import { writeMetadata } from "./metadata.ts";
 import { ownCorner } from "./output.ts";
 import type { BuildPlan } from "./plan.ts";
 import { putInPlace } from "./place.ts";
+import { rebuildFor } from "./rebuild.ts";
+import { artifactSums, writeProvenance, writeSbom } from "./records.ts";
 import type { StageTimer } from "./stages.ts";
 
 export interface Artifacts {
@@ -64,7 +67,12 @@ async function fill(
   await timer.stage("extension", () =>
     buildExtensions(plan.abis, extensions, ports, plan.arch.name),
   );
-  await writeMetadata(plan, made, key, dir, timer, ports);
+  const facts = {
+    rebuild: await rebuildFor(plan, dir, ports),
+    inputs: await timer.stage("inputs", () => inputsOf(plan, ports)),
+  };
+  await writeMetadata(plan, made, key, dir, timer, facts, undefined, ports);
+  await writeSbom(plan, made, facts, dir, ports);
   if (plan.packages.length > 0) {
     await timer.stage("package", () =>
       packageArtifacts(
@@ -79,6 +87,9 @@ async function fill(
       ),
     );
   }
+  const sums = await artifactSums(dir, ports);
+  await writeProvenance(plan, facts, sums, dir, ports);
+  await writeMetadata(plan, made, key, dir, timer, facts, sums, ports);
   return writeSums(dir, ports);
 }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { BuildLogReader, type LogSummary } from "../../core/build-log.ts";
+import { statisticsLog } from "../../core/compiler-cache.ts";
 import { badInput } from "../../core/errors.ts";
 import { makeEnvironment, makeArguments, type MakeSetup } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
@@ -8,6 +9,7 @@ import { compileFailed } from "./failed.ts";
 import { lockDirectory } from "./lock.ts";
 import { expectedObjects, rememberObjects } from "./objects.ts";
 import type { BuildPlan } from "./plan.ts";
+import { linkKey } from "./signing.ts";
 import type { StageTimer } from "./stages.ts";
 import { shortHash } from "./tree.ts";
 
@@ -44,14 +46,18 @@ export async function inBuildDir<T>(
   ports: Ports,
   work: (at: BuildDir) => Promise<T>,
 ): Promise<T> {
-  const { arch, config, compiler, make, scope, against, series } = plan;
+  const { arch, config, compiler, make, scope, against, series, signing } = plan;
   const name = against
     ? shortHash(against.dir, against.release, series.sha256)
-    : shortHash(tree ?? "", JSON.stringify([arch, config, compiler, make.epoch, scope]));
+    : shortHash(
+        tree ?? "",
+        JSON.stringify([arch, config, compiler, make.epoch, scope, signing?.certificate]),
+      );
   const dir = join(ports.cacheDir, "builds", `${arch.name}-${name}`);
   const lock = await lockDirectory(dir, "compiling the same kernel", ports);
   try {
     await ports.files.mkdir(dir);
+    if (!against) await linkKey(signing, dir, ports);
     const place = tree === undefined ? { tree: against?.dir ?? "" } : { tree, buildDir: dir };
     return await work({ dir, setup: { ...make, ...place } });
   } finally {
@@ -90,6 +96,8 @@ export async function configure(
 ): Promise<{ readonly logFile: string; readonly config: ConfigResult }> {
   const logFile = join(dir, "build.log");
   await ports.files.write(logFile, "");
+  const statistics = statisticsLog(setup);
+  if (statistics !== undefined) await ports.files.remove(statistics);
   const make = () => makeConfig(plan.config, setup, join(dir, ".config"), ports, logFile);
   const config = await timer.stage("config", make, plan.config.base);
   const local = /^"(.*)"$/.exec(config.settings.get("LOCALVERSION") ?? "")?.[1] ?? "";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
+import { maintainerOf } from "../../core/deb.ts";
 import type { Ports } from "../../ports.ts";
 import { baseText, isTarget } from "../config/base.ts";
 import { softened } from "../config/requests.ts";
@@ -30,11 +31,13 @@ export async function buildKey(plan: BuildPlan, ports: Ports): Promise<BuildKey>
     cross: plan.make.crossCompile,
     cc: plan.make.cc,
     epoch: plan.make.epoch,
+    signing: plan.signing?.certificate,
   });
   const artifacts = hash({
     kernel,
     abis: plan.abis,
     packages: plan.packages,
+    maintainer: plan.packages.length > 0 ? maintainerOf(ports.host.env) : undefined,
     extension: await ports.files.sha256(join(ports.packageRoot, "extensions", "libxt_TARPIT.c")),
     tool: plan.toolVersion,
   });

@@ -1,18 +1,26 @@
 import { join } from "node:path";
 import { showDiagnostic } from "../../core/build-log.ts";
+import { type CacheStatistics, readStatistics, statisticsLog } from "../../core/compiler-cache.ts";
+import type { Sums } from "../../core/inputs.ts";
 import type { Ports } from "../../ports.ts";
 import type { BuildKey } from "./key.ts";
 import type { Compiled } from "./kernel.ts";
 import type { BuildPlan } from "./plan.ts";
+import type { Facts } from "./records.ts";
 import type { StageTimer } from "./stages.ts";
 
-/** What went in, with what, and how long it took: docs/metadata.md describes every field. */
+/**
+ * What went in, with what, and how long it took: docs/metadata.md describes every field. It is written
+ * before packages are made, which hold a part of it, and again with `artifacts`, their sums among them.
+ */
 export async function writeMetadata(
   plan: BuildPlan,
   made: Compiled,
   key: BuildKey,
   dir: string,
   timer: StageTimer,
+  { inputs, rebuild }: Facts,
+  artifacts: Sums | undefined,
   ports: Ports,
 ): Promise<void> {
   const metadata = {
@@ -44,12 +52,23 @@ export async function writeMetadata(
     seconds: timer.seconds(),
     warnings: made.log.diagnostics.filter((d) => d.severity === "warning").map(showDiagnostic),
     warningsOmitted: made.log.omitted,
+    compilerCache: await cacheStatistics(made, ports),
+    rebuild,
+    inputs,
+    ...(artifacts === undefined ? {} : { artifacts }),
   };
   await ports.files.write(
     join(dir, "metadata.json"),
     `${JSON.stringify(metadata, null, 2)}\n`,
     0o644,
   );
+}
+
+/** What ccache did for this build alone; null without it. */
+async function cacheStatistics({ setup }: Compiled, ports: Ports): Promise<CacheStatistics | null> {
+  const log = statisticsLog(setup);
+  if (log === undefined) return null;
+  return readStatistics(await ports.files.readText(log).catch(() => ""));
 }
 
 async function extensionSums(

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { failure } from "../../core/errors.ts";
 import { makefileFor, moduleFiles } from "../../core/external-module.ts";
 import { newFiles } from "../../core/patch/index.ts";
-import { parseDotconfig } from "../../core/kconfig/dotconfig.ts";
+import { parseDotconfig, type Settings } from "../../core/kconfig/dotconfig.ts";
 import { makeArguments } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
 import type { Headers } from "./headers.ts";
@@ -15,6 +15,7 @@ import {
   runMake,
 } from "./kernel.ts";
 import type { BuildPlan } from "./plan.ts";
+import { signModule } from "./signing.ts";
 import type { StageTimer } from "./stages.ts";
 
 const objectPath = "net/netfilter/xt_TARPIT";
@@ -47,6 +48,12 @@ async function inTree(
   const object = makeCommand(setup, ["KBUILD_MODPOST_WARN=1", `${objectPath}.ko`]);
   await timer.stage("prepare", () => runMake(prepare, plan, logFile, ports));
   const log = await timer.stage("module", () => runMake(object, plan, logFile, ports));
+  const module = await signed(
+    { module: join(dir, `${objectPath}.ko`), tools: dir, settings: config.settings },
+    plan,
+    dir,
+    ports,
+  );
   return {
     scope: "module",
     release: await kernelRelease(setup, ports),
@@ -57,8 +64,23 @@ async function inTree(
     log: { ...log, diagnostics: log.diagnostics.filter((d) => d.file !== "modpost") },
     logFile,
     commands: [prepare, object],
-    module: join(dir, `${objectPath}.ko`),
+    module,
   };
+}
+
+/** The module, or with a key a signed copy: make must find its own as it left it. */
+async function signed(
+  built: { readonly module: string; readonly tools: string; readonly settings: Settings },
+  { signing }: BuildPlan,
+  dir: string,
+  ports: Ports,
+): Promise<string> {
+  if (!signing) return built.module;
+  const copy = join(dir, "signed", "xt_TARPIT.ko");
+  await ports.files.mkdir(join(dir, "signed"));
+  await ports.files.copy(built.module, copy);
+  await signModule(signing, copy, join(built.tools, "scripts/sign-file"), built.settings, ports);
+  return copy;
 }
 
 const builtIn = (plan: BuildPlan) =>
@@ -102,6 +124,8 @@ async function againstHeaders(
     headers.release,
   );
   await ports.files.write(join(dir, "config"), headers.configText);
+  const settings = parseDotconfig(headers.configText);
+  const built = { module: join(dir, "xt_TARPIT.ko"), tools: headers.dir, settings };
   return {
     scope: "module",
     release: headers.release,
@@ -112,7 +136,7 @@ async function againstHeaders(
     log,
     logFile,
     commands: [command],
-    module: join(dir, "xt_TARPIT.ko"),
+    module: await signed(built, plan, dir, ports),
   };
 }
 

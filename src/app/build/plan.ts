@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { type Abi, type Arch, chooseAbis } from "../../core/arch.ts";
 import { badInput } from "../../core/errors.ts";
+import type { Request } from "../../core/kconfig/dotconfig.ts";
 import { type KernelVersion, parseKernelVersion } from "../../core/kernel-version.ts";
 import { compilerOf, type MakeSetup, refuseOddDirectory, refuseOddTools } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
@@ -12,11 +13,16 @@ import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
 import type { PackageKind } from "../package.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
 import { headersOf, type Headers } from "./headers.ts";
+import { type Signing, signingKey, signingRequests } from "./signing.ts";
 import type { StageTimer } from "./stages.ts";
 import { treeFingerprint } from "./tree.ts";
 
 /** Everything that was chosen before the first file is written. */
 export interface BuildPlan {
+  readonly request: BuildRequest;
+  /** The SPEC that `source` is of, given or chosen. */
+  readonly spec: string | undefined;
+  readonly signing: Signing | undefined;
   readonly arch: Arch;
   readonly abis: readonly Abi[];
   readonly scope: "kernel" | "module";
@@ -41,17 +47,22 @@ export async function makePlan(
   const abis = chooseAbis(arch, request.userland);
   const scope = request.against === undefined ? request.scope : "module";
   await timer.stage("tools", () => ensureTools(needs(request), arch, abis, ports, request));
-  const config = await planConfig(request, arch, ports);
+  const signing = await signingKey(ports);
+  const config = withRequests(signingRequests(signing), await planConfig(request, arch, ports));
   const against =
     request.against === undefined ? undefined : await headersOf(request.against, arch, ports);
-  const spec = request.tree ?? request.kernel;
-  const source = against
-    ? undefined
-    : await timer.stage("fetch", () => bring(spec, request, ports), spec);
+  const spec = against ? undefined : await chosenSpec(request, ports);
+  const source =
+    spec === undefined
+      ? undefined
+      : await timer.stage("fetch", () => bring(spec, request, ports), spec);
   const version = against?.version ?? (source as FetchResult).version;
   const series = await loadSeries(ports, request.series, version);
   const make = makeSetup(request, arch, ports);
   return {
+    request,
+    spec,
+    signing,
     arch,
     abis,
     scope,
@@ -115,15 +126,18 @@ function refuseContradictions(request: BuildRequest): void {
   });
 }
 
-async function bring(
-  spec: string | undefined,
-  request: BuildRequest,
-  ports: Ports,
-): Promise<FetchResult> {
-  const chosen =
-    request.tree === undefined
-      ? (spec ?? (await defaultSpec(ports)))
-      : resolve(ports.host.cwd, request.tree);
+/** What the user asks for over what a fragment of ours says, and over what signing needs. */
+const withRequests = (requests: readonly Request[], config: ConfigPlan): ConfigPlan => ({
+  ...config,
+  requests: [...requests, ...config.requests],
+});
+
+const chosenSpec = async (request: BuildRequest, ports: Ports): Promise<string> =>
+  request.tree === undefined
+    ? (request.kernel ?? (await defaultSpec(ports)))
+    : resolve(ports.host.cwd, request.tree);
+
+async function bring(chosen: string, request: BuildRequest, ports: Ports): Promise<FetchResult> {
   // A release that no series is for is refused before 140 MB of it are fetched.
   const release = request.tree === undefined ? parseKernelVersion(chosen) : undefined;
   if (release) await loadSeries(ports, request.series, release);

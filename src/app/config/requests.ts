@@ -19,16 +19,16 @@ export async function gatherRequests(
   return [...requests, ...set.map(parseSet)];
 }
 
-/** A name in kernel-configs/ or a path of the user's. */
-async function readFragment(name: string, ports: Ports): Promise<readonly Request[]> {
+/** The file that is meant: a name in kernel-configs/ (`ours`) or a path of the user's. */
+export async function fragmentFile(
+  name: string,
+  ports: Ports,
+): Promise<{ readonly path: string; readonly ours: boolean }> {
   const own = join(ports.packageRoot, "kernel-configs", `${name}.config`);
-  if (/^[\w.-]+$/.test(name) && (await ports.files.stat(own))) {
-    return parseFragment(await ports.files.readText(own), `${name}.config`);
-  }
+  if (/^[\w.-]+$/.test(name) && (await ports.files.stat(own))) return { path: own, ours: true };
   const path = resolve(ports.host.cwd, name);
   const info = await ports.files.stat(path);
-  if (info && info.kind !== "directory")
-    return parseFragment(await ports.files.readText(path), name);
+  if (info && info.kind !== "directory") return { path, ours: false };
   const known = await ports.files.list(join(ports.packageRoot, "kernel-configs"));
   throw badInput("config.fragment-missing", {
     what: `there is no fragment "${name}"`,
@@ -38,6 +38,11 @@ async function readFragment(name: string, ports: Ports): Promise<readonly Reques
       .map((file) => file.slice(0, -7))
       .join(", ")}`,
   });
+}
+
+async function readFragment(name: string, ports: Ports): Promise<readonly Request[]> {
+  const { path, ours } = await fragmentFile(name, ports);
+  return parseFragment(await ports.files.readText(path), ours ? `${name}.config` : name);
 }
 
 /**
