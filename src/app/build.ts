@@ -28,6 +28,14 @@ export interface BuildRequest extends ConfigRequest {
   readonly launcher?: string;
   readonly packages: readonly PackageKind[];
   readonly install: boolean;
+  /** Nothing that another build compiled is used: tree and build directory are made in `dir`. */
+  readonly apart?: Apart;
+}
+
+export interface Apart {
+  readonly dir: string;
+  /** The identity that the source must have (FetchResult.id). */
+  readonly sourceId?: string;
 }
 
 export interface BuildResult {

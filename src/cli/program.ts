@@ -11,6 +11,7 @@ import { defineFetch } from "./commands/fetch.ts";
 import { definePatch } from "./commands/patch.ts";
 import { defineProbe } from "./commands/probe.ts";
 import { defineProve } from "./commands/prove.ts";
+import { defineReproduce } from "./commands/reproduce.ts";
 import { defineRules } from "./commands/rules.ts";
 import { defineStuck } from "./commands/stuck.ts";
 import { defineVerify } from "./commands/verify.ts";
@@ -26,6 +27,7 @@ const commands: readonly Define[] = [
   defineRules,
   defineStuck,
   defineProve,
+  defineReproduce,
   defineDoctor,
   defineCache,
   defineCompletion,

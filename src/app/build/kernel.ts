@@ -53,7 +53,7 @@ export async function inBuildDir<T>(
         tree ?? "",
         JSON.stringify([arch, config, compiler, make.epoch, scope, signing?.certificate]),
       );
-  const dir = join(ports.cacheDir, "builds", `${arch.name}-${name}`);
+  const dir = join(plan.workDir, "builds", `${arch.name}-${name}`);
   const lock = await lockDirectory(dir, "compiling the same kernel", ports);
   try {
     await ports.files.mkdir(dir);

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { type Abi, type Arch, chooseAbis } from "../../core/arch.ts";
-import { badInput } from "../../core/errors.ts";
+import { badInput, environment } from "../../core/errors.ts";
 import type { Request } from "../../core/kconfig/dotconfig.ts";
 import { type KernelVersion, parseKernelVersion } from "../../core/kernel-version.ts";
 import { compilerOf, type MakeSetup, refuseOddDirectory, refuseOddTools } from "../../core/make.ts";
@@ -9,6 +9,7 @@ import type { BuildRequest } from "../build.ts";
 import { planConfig, type ConfigPlan } from "../config.ts";
 import { loadArch, loadProfile } from "../data.ts";
 import { ensureTools } from "../doctor.ts";
+import { findSource } from "../fetch/store.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
 import type { PackageKind } from "../package.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
@@ -19,6 +20,8 @@ import { treeFingerprint } from "./tree.ts";
 
 /** Everything that was chosen before the first file is written. */
 export interface BuildPlan {
+  /** Where trees/ and builds/ are: the cache, unless the build is one apart. */
+  readonly workDir: string;
   readonly request: BuildRequest;
   /** The SPEC that `source` is of, given or chosen. */
   readonly spec: string | undefined;
@@ -60,6 +63,7 @@ export async function makePlan(
   const series = await loadSeries(ports, request.series, version);
   const make = makeSetup(request, arch, ports);
   return {
+    workDir: request.apart?.dir ?? ports.cacheDir,
     request,
     spec,
     signing,
@@ -141,14 +145,25 @@ async function bring(chosen: string, request: BuildRequest, ports: Ports): Promi
   // A release that no series is for is refused before 140 MB of it are fetched.
   const release = request.tree === undefined ? parseKernelVersion(chosen) : undefined;
   if (release) await loadSeries(ports, request.series, release);
-  const { insecureSkipVerify, mirror } = request;
+  const { insecureSkipVerify, mirror, apart } = request;
+  const known = apart?.sourceId === undefined ? undefined : await findSource(apart.sourceId, ports);
+  if (known) return known;
   const source = await fetchSource(
     { spec: chosen, insecureSkipVerify, ...(mirror === undefined ? {} : { mirror }) },
     ports,
   );
+  if (apart?.sourceId !== undefined && source.id !== apart.sourceId)
+    throw otherSource(chosen, source, apart.sourceId);
   if (source.origin.kind !== "tree") return source;
   return { ...source, id: await treeFingerprint(source.path, ports) };
 }
+
+const otherSource = (spec: string, source: FetchResult, wanted: string) =>
+  environment("build.other-source", {
+    what: `${spec} is another source by now (${source.version.text}), and the one that is wanted is not in the cache`,
+    where: `${wanted}; ${spec} is ${source.id}`,
+    next: "bring that very source into the cache: tarpit-kit fetch ./the-tarball.tar.xz",
+  });
 
 /** Stands for "now" in what is built, so that the same inputs give the same bytes: 2020-01-01 unless SOURCE_DATE_EPOCH says otherwise. */
 const defaultEpoch = 1_577_836_800;

@@ -23,7 +23,7 @@ export async function preparedTree(plan: BuildPlan, ports: Ports): Promise<strin
   if (!source) throw new Error("a build against headers has no tree");
   const own = source.origin.kind === "tree";
   const name = shortHash(own ? source.path : source.id, plan.series.sha256);
-  const home = join(ports.cacheDir, "trees", name);
+  const home = join(plan.workDir, "trees", name);
   const lock = await lockDirectory(home, "preparing the same source tree", ports);
   try {
     const before = await ports.files.readText(join(home, "source")).catch(() => undefined);

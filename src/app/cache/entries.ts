@@ -15,6 +15,7 @@ const kinds: Readonly<Record<string, CacheKind>> = {
   builds: "build",
   iptables: "iptables",
   prove: "evidence",
+  reproduce: "evidence",
   tmp: "scratch",
 };
 

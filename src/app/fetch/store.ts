@@ -58,9 +58,18 @@ export async function readMarker(directory: string, ports: Ports): Promise<Marke
   }
 }
 
-/** The newest tree whose marker `wanted` accepts. */
-export async function findTree(
+/** The newest tree that was asked for with a key that `wanted` accepts. */
+export const findTree = (
   wanted: (key: string) => boolean,
+  ports: Ports,
+): Promise<FetchResult | undefined> => newestOf(({ key }) => wanted(key), ports);
+
+/** The tree of this content, whatever it was asked for as. */
+export const findSource = (id: string, ports: Ports): Promise<FetchResult | undefined> =>
+  newestOf((marker) => marker.id === id, ports);
+
+async function newestOf(
+  wanted: (marker: Marker) => boolean,
   ports: Ports,
 ): Promise<FetchResult | undefined> {
   const found: { readonly marker: Marker; readonly path: string }[] = [];
@@ -68,7 +77,7 @@ export async function findTree(
     if (name.startsWith(".")) continue;
     const marker = await readMarker(join(sourcesDir(ports), name), ports);
     const path = join(sourcesDir(ports), name, "linux");
-    if (marker && wanted(marker.key) && (await ports.files.stat(join(path, "Makefile"))))
+    if (marker && wanted(marker) && (await ports.files.stat(join(path, "Makefile"))))
       found.push({ marker, path });
   }
   const best = found.toSorted((a, b) => a.marker.fetched.localeCompare(b.marker.fetched)).at(-1);
