@@ -1,3 +1,5 @@
+import { dirname, relative } from "node:path";
+import { TarpitError } from "../core/errors.ts";
 import type { Diagnostic, LogSummary } from "../core/build-log.ts";
 import type { Ports } from "../ports.ts";
 import { assembleArtifacts, type Artifacts } from "./build/artifacts.ts";
@@ -7,7 +9,9 @@ import { compileModule } from "./build/module.ts";
 import { openOutput } from "./build/output.ts";
 import { type BuildPlan, checkRequest, makePlan } from "./build/plan.ts";
 import { StageTimer } from "./build/stages.ts";
-import { preparedTree } from "./build/tree.ts";
+import { damagedSource, preparedTree } from "./build/tree.ts";
+import { boundCache } from "./cache/bound.ts";
+import { removeEntry } from "./cache/clear.ts";
 import { withLease } from "./cache/lease.ts";
 import type { ConfigRequest } from "./config.ts";
 import type { PackageKind } from "./package.ts";
@@ -58,10 +62,27 @@ export interface BuildResult {
 export async function build(request: BuildRequest, ports: Ports): Promise<BuildResult> {
   await checkRequest(request, ports);
   const output = await openOutput(request.out, ports);
+  const result = await withLease(ports, () => buildHealing(output.dir, request, ports)).finally(
+    () => output.release(),
+  );
+  if (!result.unchanged && !request.apart) await boundCache(ports);
+  return result;
+}
+
+/** A source in the cache that somebody wrote into is brought again, once. */
+async function buildHealing(
+  out: string,
+  request: BuildRequest,
+  ports: Ports,
+): Promise<BuildResult> {
   try {
-    return await withLease(ports, () => buildInto(output.dir, request, ports));
-  } finally {
-    await output.release();
+    return await buildInto(out, request, ports);
+  } catch (error) {
+    if (!(error instanceof TarpitError) || error.code !== damagedSource) throw error;
+    const { what, where = "" } = error.trouble;
+    ports.log.warn(`${what}: it is fetched again (${where})`);
+    await removeEntry(relative(ports.cacheDir, dirname(where)), ports);
+    return buildInto(out, request, ports);
   }
 }
 

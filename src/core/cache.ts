@@ -50,6 +50,9 @@ export function victims(
   return chosen;
 }
 
+/** How much the cache may take when nobody says otherwise (TARPIT_KIT_CACHE_SIZE, `cache gc --max-size`). */
+export const defaultCacheSize = 20 * 2 ** 30;
+
 const units: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** `20G`, `500M`, `0`; undefined when it is no size. */

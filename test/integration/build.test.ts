@@ -6,6 +6,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -97,6 +98,67 @@ describe("build on a toy kernel", () => {
       '"busy":false',
     );
     expect(readdirSync(trees)).toEqual([]);
+  });
+
+  test("a cached tree that somebody wrote into is noticed and made again, its source too: the bytes are those of the source", async () => {
+    const tar = join(toy.dir, "toy.tar");
+    execFileSync("tar", ["-cf", tar, "-C", toy.dir, "linux"]);
+    const build = ["build", "--arch", "toy", "--kernel", tar, "--out", toy.out];
+    ok(await toy.run(build));
+    const image = readFileSync(join(place(), "image"));
+    const [name = ""] = readdirSync(join(toy.cacheDir, "trees"));
+    const cached = join(toy.cacheDir, "trees", name, "linux");
+    const again = async (): Promise<string> => {
+      rmSync(join(place(), "image"));
+      const { stderr } = ok(await toy.run(build));
+      expect(readFileSync(join(place(), "image")).equals(image)).toBe(true);
+      return stderr;
+    };
+    expect(await again()).not.toContain("made again");
+    // Through the hard link, so that the source has it as well.
+    writeFileSync(join(cached, "net/core.c"), "int net_core = 99;\n");
+    const words = await again();
+    expect(words).toContain("was changed: it is made again");
+    expect(words).toContain(
+      "the cached source was changed since it was unpacked: it is fetched again",
+    );
+    // A file that only the patched tree has.
+    writeFileSync(join(cached, "net/netfilter/xt_TARPIT.c"), "int broken;\n");
+    expect(await again()).toContain("was changed: it is made again");
+  });
+
+  test("a cached build whose image was damaged is noticed, by the next run and by cache verify", async () => {
+    ok(await toy.run(base()));
+    const image = readFileSync(join(place(), "image"));
+    const builds = join(toy.cacheDir, "builds");
+    const name = readdirSync(builds).find((one) => !one.endsWith(".lock")) ?? "";
+    const cached = join(builds, name, "arch/toy/boot/image");
+    const { mtime, atime } = statSync(cached);
+    const damage = () => {
+      writeFileSync(cached, Buffer.concat([image, Buffer.from("!")]));
+      utimesSync(cached, atime, mtime);
+      rmSync(join(place(), "image"), { force: true });
+    };
+    damage();
+    expect(ok(await toy.run(base())).stderr).toContain("is damaged: it is made again");
+    expect(readFileSync(join(place(), "image")).equals(image)).toBe(true);
+    expect((await toy.run(["cache", "verify"])).stdout).toMatch(/^ok +builds\/toy-\w+: images/m);
+    damage();
+    expect((await toy.run(["cache", "verify"])).stdout).toMatch(/^damaged +builds\/.*; removed$/m);
+    expect(existsSync(join(builds, name))).toBe(false);
+  });
+
+  test("the cache is brought within TARPIT_KIT_CACHE_SIZE after a build, once a day", async () => {
+    ok(await toy.run(base(), { TARPIT_KIT_CACHE_SIZE: "0" }));
+    const kept = () => ["trees", "builds"].flatMap((kind) => readdirSync(join(toy.cacheDir, kind)));
+    expect(kept().filter((name) => !name.endsWith(".lock"))).toEqual([]);
+    rmSync(join(place(), "image"));
+    ok(await toy.run(base(), { TARPIT_KIT_CACHE_SIZE: "0" }));
+    expect(kept().filter((name) => !name.endsWith(".lock")).length).toBe(2);
+    const odd = await toy.run([...base(), "--set", "NETFILTER_ADVANCED=y"], {
+      TARPIT_KIT_CACHE_SIZE: "much",
+    });
+    expect(ok(odd).stderr).toContain("TARPIT_KIT_CACHE_SIZE=much is no size");
   });
 
   test("a failed compile shows the compiler's error first, not the log; the next run goes on", async () => {

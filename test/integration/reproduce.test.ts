@@ -115,7 +115,10 @@ describe("reproduce", () => {
   test("the user's own configuration files are beside the artifacts: theirs may be gone", async () => {
     const [fragment, config] = [join(toy.dir, "mine.config"), join(toy.dir, "base.config")];
     writeFileSync(fragment, "CONFIG_NETFILTER_ADVANCED=y\n");
-    writeFileSync(config, "CONFIG_MODULES=y\nCONFIG_NET=y\nCONFIG_INET=y\nCONFIG_IPV6=y\nCONFIG_NETFILTER=y\n");
+    writeFileSync(
+      config,
+      "CONFIG_MODULES=y\nCONFIG_NET=y\nCONFIG_INET=y\nCONFIG_IPV6=y\nCONFIG_NETFILTER=y\n",
+    );
     ok(await toy.run([...base(), "--base", config, "--fragment", fragment]));
     rmSync(fragment);
     rmSync(config);

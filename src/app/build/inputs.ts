@@ -143,11 +143,13 @@ async function toolInput(program: string, ports: Ports): Promise<Input | undefin
   return { kind: "tool", name, ...(version === "" ? {} : { version }), digest };
 }
 
-/** What a file of the user's is called in the artifact directory. */
+/** What a file of the user's is called in the artifact directory; a copy keeps its name when it is copied again. */
 const keptName = (position: number | "base", path: string): string =>
   position === "base"
     ? "inputs/base.config"
-    : `inputs/${position + 1}-${basename(path).replaceAll(/[^\w.+-]/g, "_")}`;
+    : `inputs/${position + 1}-${basename(path)
+        .replace(/^\d+-/, "")
+        .replaceAll(/[^\w.+-]/g, "_")}`;
 
 /** Copies the user's own configuration files beside the artifacts; gives the request that names the copies. */
 export async function keepInputs(

@@ -8,6 +8,7 @@ import { makeConfig, type ConfigResult } from "../config.ts";
 import { compileFailed } from "./failed.ts";
 import { lockDirectory } from "./lock.ts";
 import { expectedObjects, rememberObjects } from "./objects.ts";
+import { openOutputs, rememberOutputs } from "./outputs.ts";
 import type { BuildPlan } from "./plan.ts";
 import { linkKey } from "./signing.ts";
 import type { StageTimer } from "./stages.ts";
@@ -57,9 +58,14 @@ export async function inBuildDir<T>(
   const lock = await lockDirectory(dir, "compiling the same kernel", ports);
   try {
     await ports.files.mkdir(dir);
-    if (!against) await linkKey(signing, dir, ports);
+    if (!against) {
+      await openOutputs(dir, ports);
+      await linkKey(signing, dir, ports);
+    }
     const place = tree === undefined ? { tree: against?.dir ?? "" } : { tree, buildDir: dir };
-    return await work({ dir, setup: { ...make, ...place } });
+    const done = await work({ dir, setup: { ...make, ...place } });
+    if (!against) await rememberOutputs(dir, arch, ports);
+    return done;
   } finally {
     await lock.release();
   }

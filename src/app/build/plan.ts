@@ -16,7 +16,7 @@ import { loadSeries, type LoadedSeries } from "../patch.ts";
 import { headersOf, type Headers } from "./headers.ts";
 import { type Signing, signingKey, signingRequests } from "./signing.ts";
 import type { StageTimer } from "./stages.ts";
-import { treeFingerprint } from "./tree.ts";
+import { treeFingerprint } from "../cache/fingerprint.ts";
 
 /** Everything that was chosen before the first file is written. */
 export interface BuildPlan {

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { environment, failure, TarpitError } from "../../core/errors.ts";
 import { cleanMakeEnvironment, makeArguments } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
+import { isIntact, stampTree } from "../cache/fingerprint.ts";
 import { markUsed } from "../cache/lease.ts";
 import { patchTree } from "../patch.ts";
 import type { FetchResult } from "../fetch.ts";
@@ -27,12 +28,33 @@ export async function preparedTree(plan: BuildPlan, ports: Ports): Promise<strin
   const lock = await lockDirectory(home, "preparing the same source tree", ports);
   try {
     const before = await ports.files.readText(join(home, "source")).catch(() => undefined);
-    if (before !== source.id) await makeTree(plan, source, home, own, ports);
+    if (before !== source.id || !(await stillWhole(home, ports)))
+      await makeTree(plan, source, home, own, ports);
     await markUsed(home, ports);
     return join(home, "linux");
   } finally {
     await lock.release();
   }
+}
+
+/** Whether nobody wrote into it since: what is built of it must be what its name says. */
+async function stillWhole(home: string, ports: Ports): Promise<boolean> {
+  if (await isIntact(home, ports)) return true;
+  ports.log.warn(`the cached tree ${home} was changed: it is made again`);
+  return false;
+}
+
+/** The error that a build answers by fetching the source anew. */
+export const damagedSource = "cache.damaged-source";
+
+/** A tree made of hard links has its source's damage. */
+async function refuseDamaged(source: FetchResult, ports: Ports): Promise<void> {
+  if (await isIntact(dirname(source.path), ports)) return;
+  throw failure(damagedSource, {
+    what: "the cached source was changed since it was unpacked",
+    where: source.path,
+    next: "tarpit-kit cache verify removes it; the next run brings it again",
+  });
 }
 
 async function makeTree(
@@ -44,6 +66,7 @@ async function makeTree(
 ): Promise<void> {
   const draft = `${home}.draft`;
   const tree = join(draft, "linux");
+  if (!own) await refuseDamaged(source, ports);
   await ports.files.remove(draft);
   try {
     await ports.files.mkdir(draft);
@@ -55,6 +78,7 @@ async function makeTree(
         throw aboutSource(error, source.path);
       },
     );
+    await stampTree(draft, ports);
     await ports.files.write(join(draft, "source"), source.id);
   } catch (error) {
     await ports.files.remove(draft);
@@ -68,34 +92,6 @@ async function makeTree(
 function aboutSource(error: unknown, source: string): unknown {
   if (!(error instanceof TarpitError) || error.exit === 3) return error;
   return new TarpitError(error.exit, error.code, { ...error.trouble, where: source });
-}
-
-/**
- * What a tree of the user's holds, as one hash over every file's path, size and time of
- * change. Its path alone would call an edited tree unchanged; reading 1.5 GB each time
- * would take longer than the answer is worth.
- */
-export async function treeFingerprint(path: string, ports: Ports): Promise<string> {
-  const result = await ports.processes.pipe([
-    {
-      program: "find",
-      args: [
-        path,
-        "-name",
-        ".git",
-        "-prune",
-        "-o",
-        "!",
-        "-type",
-        "d",
-        "-printf",
-        "%P %s %T@ %l\\0",
-      ],
-    },
-    { program: "sort", args: ["-z"], env: { LC_ALL: "C" } },
-    { program: "sha256sum", args: [] },
-  ]);
-  return `tree:${result.at(-1)?.stdout.slice(0, 64) ?? ""}`;
 }
 
 async function copyTree(from: string, to: string, whole: boolean, ports: Ports): Promise<void> {

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { type CacheEntry, expectedDifferences } from "../../core/cache.ts";
 import type { Command, Ports } from "../../ports.ts";
+import { outputsIntact } from "../build/outputs.ts";
 import { readRecord, recordPath } from "../fetch/debian-archive.ts";
 import { findPin } from "../fetch/pins.ts";
 import { readMarker } from "../fetch/store.ts";
@@ -118,6 +119,12 @@ async function sourceOf(id: string, ports: Ports): Promise<string | undefined> {
   return undefined;
 }
 
+async function checkBuild(path: string, ports: Ports): Promise<Verdict> {
+  const intact = await outputsIntact(path, ports);
+  if (intact === undefined) return unchecked("not finished: make decides what is made again");
+  return intact ? ok("images and modules as they were built") : damaged("what was built differs");
+}
+
 /**
  * Whether an entry still is what it was when it was made. Identities of damaged sources are added to
  * `bad`: sources come first.
@@ -136,7 +143,7 @@ export async function checkEntry(
     case "tree":
       return checkTree(path, bad, ports);
     case "build":
-      return unchecked("make decides with each run what is made again");
+      return checkBuild(path, ports);
     default:
       return unchecked("nothing is built from it unseen");
   }

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { parseKernelVersion } from "../../core/kernel-version.ts";
 import type { Ports } from "../../ports.ts";
+import { stampTree } from "../cache/fingerprint.ts";
 import { markUsed } from "../cache/lease.ts";
 import { lockIfFree, waitForLock } from "../lock.ts";
 import type { FetchResult, Origin, Trust } from "./types.ts";
@@ -143,6 +144,7 @@ async function publish(
   );
   try {
     await ports.files.rename(tree, join(out, "linux"));
+    await stampTree(out, ports);
     await ports.files.write(join(out, "source.json"), `${JSON.stringify(marker, undefined, 2)}\n`);
     await ports.files.remove(home);
     await ports.files.rename(out, home);

@@ -1,5 +1,5 @@
 import { Argument, InvalidArgumentError } from "commander";
-import { parseAge, parseSize } from "../../core/cache.ts";
+import { defaultCacheSize, parseAge, parseSize } from "../../core/cache.ts";
 import { type Define, globalsOf, type Outcome } from "../command.ts";
 import { describeChecked, describeCleared, describeEntries } from "../render/cache.ts";
 import type { Ports } from "../../ports.ts";
@@ -29,7 +29,7 @@ export const defineCache: Define = (program, run) => {
       "--max-size <size>",
       "gc: how much may stay, for example 20G or 0",
       understood(parseSize, "give a size, for example 500M or 20G."),
-      20 * 2 ** 30,
+      defaultCacheSize,
     )
     .option(
       "--max-age <age>",
