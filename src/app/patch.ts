@@ -10,7 +10,7 @@ import { perform } from "./patch/write.ts";
 import type { PatchRequest, PatchResult } from "./patch/types.ts";
 import { requireKernelTree } from "./tree.ts";
 
-export type { PatchOutcome, PatchRequest, PatchResult } from "./patch/types.ts";
+export type { PatchRequest, PatchResult } from "./patch/types.ts";
 export { loadSeries, type LoadedSeries } from "./patch/load.ts";
 
 /** Applies a series to a tree, or takes it out: all of it, or nothing. */

@@ -177,14 +177,3 @@ export function sectionBytes(file: ElfFile, section: Section): Buffer | undefine
 
 export const findSection = (file: ElfFile, name: string): Section | undefined =>
   file.sections.find((section) => section.name === name);
-
-/** The address a byte of the file is loaded to, by the program headers. */
-export function addressOf(segments: readonly Segment[], offset: number): bigint | undefined {
-  const found = segments.find(
-    (segment) =>
-      segment.type === segmentType.load &&
-      offset >= segment.offset &&
-      offset < segment.offset + segment.fileSize,
-  );
-  return found === undefined ? undefined : found.address + BigInt(offset - found.offset);
-}

@@ -46,18 +46,6 @@ export const splitExtensions: readonly SplitExtension[] = [
   { name: "conntrack", kind: "match", fixed: true, only24: true },
 ];
 
-export const splitSafe = [
-  "recent",
-  "LOG",
-  "NFLOG",
-  "TARPIT",
-  "CT",
-  "TEE",
-  "statistic",
-  "string",
-  "connlimit",
-];
-
 export interface SplitQuestion {
   /** Kernel version in dots. */
   readonly kernel: string;
