@@ -48,12 +48,10 @@ export async function inBuildDir<T>(
   work: (at: BuildDir) => Promise<T>,
 ): Promise<T> {
   const { arch, config, compiler, make, scope, against, series, signing } = plan;
+  const signed = signing ? [signing.certificate.digest.sha256] : [];
   const name = against
     ? shortHash(against.dir, against.release, series.sha256)
-    : shortHash(
-        tree ?? "",
-        JSON.stringify([arch, config, compiler, make.epoch, scope, signing?.certificate]),
-      );
+    : shortHash(tree ?? "", JSON.stringify([arch, config, compiler, make.epoch, scope, ...signed]));
   const dir = join(plan.workDir, "builds", `${arch.name}-${name}`);
   const lock = await lockDirectory(dir, "compiling the same kernel", ports);
   try {
