@@ -2,11 +2,12 @@ import { Argument, InvalidArgumentError, Option } from "commander";
 import type { MatrixPlan, MatrixRow, MatrixWatch } from "../../app/matrix.ts";
 import { relative } from "node:path";
 import { badInput } from "../../core/errors.ts";
-import { githubMatrix, gitlabPipeline, titleOf } from "../../core/matrix/jobs.ts";
+import { driftJobs, githubMatrix, gitlabPipeline, titleOf } from "../../core/matrix/jobs.ts";
 import { parseShard, type Shard } from "../../core/matrix/shard.ts";
 import type { Ports } from "../../ports.ts";
 import { type Define, type Globals, globalsOf, type Outcome } from "../command.ts";
 import type { Reported } from "../render/annotations.ts";
+import { describeDrift } from "../render/drift.ts";
 import { describeFailures, describeMatrix, describePlan } from "../render/matrix.ts";
 import { LiveWatch, PlainWatch } from "../render/overview.ts";
 import { makeStyle } from "../render/style.ts";
@@ -58,6 +59,7 @@ export const defineMatrix: Define = (program, run) => {
     const globals = globalsOf(command);
     await run("matrix", globals, async (ports) => {
       if (action === "run" && options.format !== undefined) throw formatForRun(options.format);
+      if (options.drift) return onDrift(action, file, options, ports);
       return action === "run"
         ? onRun(file, options, globals, ports)
         : onPrint(file, options, ports);
@@ -87,6 +89,29 @@ async function onRun(
     table: (style) => describeMatrix(result, style),
     human: (style) => describeFailures(result, style),
   };
+}
+
+/** print: what would be compiled; the jobs for a CI server are the lines, a shard each. */
+async function onDrift(
+  action: "run" | "print",
+  file: string | undefined,
+  { shard, format }: Options,
+  ports: Ports,
+): Promise<Outcome> {
+  const { runDrift, planDrift } = await import("../../app/matrix/drift.ts");
+  if (action === "print") {
+    const lines = await planDrift(present({ file, shard }), ports);
+    const text = format === undefined ? undefined : driftJobs(lines, format);
+    return {
+      ok: true,
+      json: { results: lines },
+      ...(text === undefined ? {} : { stdout: text }),
+      table: () => lines.map(({ line, releases }) => `${line}: ${releases.join(" ")}\n`).join(""),
+    };
+  }
+  const results = await runDrift(present({ file, shard }), ports);
+  const ok = results.every(({ releases }) => releases.every(({ state }) => state !== "failed"));
+  return { ok, json: { results }, table: (style) => describeDrift(results, style) };
 }
 
 function watchOf(globals: Globals, ports: Ports): MatrixWatch {

@@ -1,21 +1,9 @@
 import type { MatrixPlan, MatrixResult, MatrixRow } from "../../app/matrix.ts";
 import { titleOf } from "../../core/matrix/jobs.ts";
 import type { Combination } from "../../core/matrix/types.ts";
+import { columns } from "./columns.ts";
 import { clockTime } from "./progress.ts";
 import type { Style } from "./style.ts";
-
-/** Columns as wide as their widest cell; the last one is left as it is. */
-function columns(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, at) =>
-    Math.max(...rows.map((row) => row[at]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((text, at) => (at === row.length - 1 ? text : text.padEnd(widths[at] ?? 0)))
-      .join("  ")
-      .trimEnd(),
-  );
-}
 
 /** What would be built: one line each. */
 export function describePlan({ builds, file }: MatrixPlan, style: Style): string {

@@ -54,26 +54,50 @@ const fieldsOf = ({ kernel, arch, profile, scope, userland }: Combination): obje
 /** A JSON string is a YAML double-quoted scalar (YAML 1.2, section 1.3). */
 const scalar = (text: string): string => JSON.stringify(text);
 
+const gitlabHead = [
+  "default:",
+  "  image: $TARPIT_KIT_IMAGE",
+  "  before_script:",
+  `    - ${scalar('npm install --global "$TARPIT_KIT_PACKAGE"')}`,
+  "  cache:",
+  "    key: tarpit-kit-$CI_JOB_NAME_SLUG",
+  "    paths: [.cache/]",
+  "",
+  "variables:",
+  "  TARPIT_KIT_CACHE: $CI_PROJECT_DIR/.cache/tarpit-kit",
+  "  CCACHE_DIR: $CI_PROJECT_DIR/.cache/ccache",
+  "",
+  "",
+].join("\n");
+
 /**
  * A GitLab child pipeline (docs.gitlab.com, "Dynamic child pipelines"): a job a shard. Image, package
  * and file are variables, which the parent hands down. The matrix file says where the output is.
  */
-export function gitlabPipeline(jobs: readonly Job[], out: string): string {
-  const head = [
-    "default:",
-    "  image: $TARPIT_KIT_IMAGE",
-    "  before_script:",
-    `    - ${scalar('npm install --global "$TARPIT_KIT_PACKAGE"')}`,
-    "  cache:",
-    "    key: tarpit-kit-$CI_JOB_NAME_SLUG",
-    "    paths: [.cache/]",
-    "",
-    "variables:",
-    "  TARPIT_KIT_CACHE: $CI_PROJECT_DIR/.cache/tarpit-kit",
-    "  CCACHE_DIR: $CI_PROJECT_DIR/.cache/ccache",
-    "",
-  ];
-  return `${head.join("\n")}\n${jobs.map((job) => gitlabJob(job, out)).join("\n")}`;
+export const gitlabPipeline = (jobs: readonly Job[], out: string): string =>
+  gitlabHead + jobs.map((job) => gitlabJob(job, out)).join("\n");
+
+/** The drift radar's jobs: a kernel line each. */
+export function driftJobs(
+  lines: readonly { readonly line: string; readonly arch: string; readonly shard: Shard }[],
+  format: "github" | "gitlab",
+): string {
+  const all = lines.map(({ line, arch, shard }) => ({
+    name: `drift ${line}`,
+    arch,
+    shard: showShard(shard),
+  }));
+  if (format === "github") return `${JSON.stringify({ include: all })}\n`;
+  const jobs = all.map(({ name, arch, shard }) =>
+    [
+      `${scalar(name)}:`,
+      "  script:",
+      `    - ${scalar(`tarpit-kit doctor --arch ${arch} --install`)}`,
+      `    - ${scalar(`tarpit-kit matrix run "$TARPIT_KIT_MATRIX" --drift --shard ${shard}`)}`,
+      "",
+    ].join("\n"),
+  );
+  return gitlabHead + jobs.join("\n");
 }
 
 function gitlabJob({ name, shard, builds }: Job, out: string): string {
