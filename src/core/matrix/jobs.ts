@@ -39,6 +39,7 @@ export const githubMatrix = (jobs: readonly Job[]): object => ({
     name,
     shard: showShard(shard),
     artifact: `${shard.index}-of-${shard.of}`,
+    archs: [...new Set(builds.map(({ arch }) => arch))].join(" "),
     ...(builds.length === 1 ? fieldsOf(builds[0] as Combination) : { builds: builds.length }),
   })),
 });
