@@ -1,11 +1,11 @@
 import { dirname, relative } from "node:path";
 import { TarpitError } from "../core/errors.ts";
-import type { Diagnostic, LogSummary } from "../core/build-log.ts";
 import type { Ports } from "../ports.ts";
 import { assembleArtifacts, type Artifacts } from "./build/artifacts.ts";
 import { buildKey, findFinished, rememberFinished } from "./build/key.ts";
-import { compileKernel, inBuildDir } from "./build/kernel.ts";
+import { type Compiled, compileKernel, inBuildDir } from "./build/kernel.ts";
 import { compileModule } from "./build/module.ts";
+import { type Located, locate, withOrigins } from "./build/origins.ts";
 import { openOutput } from "./build/output.ts";
 import { type BuildPlan, checkRequest, makePlan } from "./build/plan.ts";
 import { StageTimer } from "./build/stages.ts";
@@ -50,7 +50,7 @@ export interface BuildResult {
   /** Nothing had changed since the last run, so nothing was done. */
   readonly unchanged: boolean;
   readonly compiled: number;
-  readonly warnings: readonly Diagnostic[];
+  readonly warnings: readonly Located[];
   readonly checked: number;
   readonly seconds: Readonly<Record<string, number>>;
 }
@@ -97,17 +97,20 @@ async function buildInto(out: string, request: BuildRequest, ports: Ports): Prom
     : await timer.stage("patch", () => preparedTree(plan, ports), plan.series.name);
   return inBuildDir(plan, tree, ports, async (at) => {
     const compile = plan.scope === "kernel" ? compileKernel : compileModule;
-    const made = await compile(plan, at, timer, ports);
+    const site = { tree, buildDir: at.dir, series: plan.series };
+    const made = await withOrigins(site, ports, () => compile(plan, at, timer, ports));
     const artifacts = await assembleArtifacts(plan, made, out, key, timer, ports);
     await rememberFinished(out, key, artifacts, ports);
-    return result(plan, artifacts, made.log, timer);
+    const warnings = made.log.diagnostics.filter(({ severity }) => severity === "warning");
+    return result(plan, artifacts, made, await locate(warnings, site, ports), timer);
   });
 }
 
 function result(
   plan: BuildPlan,
   artifacts: Artifacts,
-  log: LogSummary,
+  made: Compiled,
+  warnings: readonly Located[],
   timer: StageTimer,
 ): BuildResult {
   return {
@@ -115,8 +118,8 @@ function result(
     release: artifacts.release,
     arch: plan.arch.name,
     unchanged: false,
-    compiled: log.compiled,
-    warnings: log.diagnostics.filter((diagnostic) => diagnostic.severity === "warning"),
+    compiled: made.log.compiled,
+    warnings,
     checked: artifacts.checked,
     seconds: timer.seconds(),
   };

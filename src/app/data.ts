@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Arch } from "../core/arch.ts";
 import { badInput } from "../core/errors.ts";
+import { type Launcher, launcherName } from "../core/launcher.ts";
 import type { Ports } from "../ports.ts";
 
 /** A named starting point: a base configuration, and the fragments on top of it. */
@@ -51,4 +52,18 @@ export async function loadProfile(name: string, arch: Arch, ports: Ports): Promi
     where: "--profile",
     next: `use --arch ${profile.arch}, or leave --profile out for ${arch.defaultProfile}`,
   });
+}
+
+/** What is known of a launcher; undefined for one of the user's own. */
+export async function loadLauncher(program: string, ports: Ports): Promise<Launcher | undefined> {
+  const name = launcherName(program);
+  if (!(await names("data/launchers", ports)).includes(name)) return undefined;
+  return load<Launcher>("data/launchers", name, "--launcher", ports);
+}
+
+export async function loadLaunchers(ports: Ports): Promise<readonly Launcher[]> {
+  const known = await names("data/launchers", ports);
+  return Promise.all(
+    known.map((name) => load<Launcher>("data/launchers", name, "--launcher", ports)),
+  );
 }

@@ -11,7 +11,7 @@ import {
   type ToolChoice,
 } from "../core/requirements.ts";
 import type { Ports } from "../ports.ts";
-import { loadArch } from "./data.ts";
+import { loadArch, loadLaunchers } from "./data.ts";
 import { installPackages } from "./doctor/install.ts";
 import { judgeMachine } from "./doctor/machine.ts";
 import { missingOf } from "./doctor/probe.ts";
@@ -129,7 +129,11 @@ async function requirementList(
   choice: ToolChoice = {},
 ): Promise<readonly Requirement[]> {
   const text = await ports.files.readText(join(ports.packageRoot, "data/requirements.json"));
-  return requirementsFor(JSON.parse(text) as Requirement[], needs, arch, abis, choice);
+  const known = (await loadLaunchers(ports)).find(({ name }) => name === choice.launcher);
+  return requirementsFor(JSON.parse(text) as Requirement[], needs, arch, abis, {
+    ...choice,
+    ...(known === undefined ? {} : { launcherPackage: known.package }),
+  });
 }
 
 const describe = (requirement: Requirement): Missing => ({

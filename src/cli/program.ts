@@ -8,6 +8,7 @@ import { defineConfig } from "./commands/config.ts";
 import { defineDoctor } from "./commands/doctor.ts";
 import { defineExtract } from "./commands/extract.ts";
 import { defineFetch } from "./commands/fetch.ts";
+import { defineMatrix } from "./commands/matrix.ts";
 import { definePatch } from "./commands/patch.ts";
 import { defineProbe } from "./commands/probe.ts";
 import { defineProve } from "./commands/prove.ts";
@@ -28,6 +29,7 @@ const commands: readonly Define[] = [
   defineStuck,
   defineProve,
   defineReproduce,
+  defineMatrix,
   defineDoctor,
   defineCache,
   defineCompletion,

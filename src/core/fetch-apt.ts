@@ -25,3 +25,16 @@ export function readAptPercent(line: string): number | undefined {
 /** Version in a package's file name, `%3a` being the colon of an epoch. */
 export const versionInDebName = (file: string): string =>
   (file.split("_")[1] ?? "").replaceAll(/%3a/gi, ":");
+
+/** `apt-cache madison PACKAGE`: ` PACKAGE | VERSION | SOURCE`, newest first (apt-cache(8)); each version once. */
+export const readMadison = (text: string): readonly string[] => [
+  ...new Set(
+    [...text.matchAll(/^\s*\S+ \|\s+([\w.+~:-]+) \| .* Packages$/gm)].map(
+      (match) => match[1] ?? "",
+    ),
+  ),
+];
+
+/** The release a Debian version is of: `6.12.115-2~deb12u1` is 6.12.115. */
+export const upstreamOf = (version: string): string =>
+  version.replace(/^\d+:/, "").replace(/-[^-]*$/, "");

@@ -79,11 +79,13 @@ export const newestLongterm = (releases: readonly Release[]): KernelVersion | un
       .filter((version) => version !== undefined),
   );
 
-/** Newest point release named in a directory listing, sha256sums.asc or a list of file names. */
-export const newestInListing = (text: string, line: string): KernelVersion | undefined =>
-  newest(
-    ofLine(
-      [...text.matchAll(/linux-([\w.-]+?)\.tar\.xz/g)].map((match) => match[1] as string),
-      line,
-    ),
+/** Point releases named in a directory listing, sha256sums.asc or a list of file names. */
+export const releasesInListing = (text: string, line: string): readonly KernelVersion[] =>
+  ofLine(
+    [...text.matchAll(/linux-([\w.-]+?)\.tar\.xz/g)].map((match) => match[1] as string),
+    line,
   );
+
+/** The newest of those. */
+export const newestInListing = (text: string, line: string): KernelVersion | undefined =>
+  newest(releasesInListing(text, line));

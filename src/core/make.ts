@@ -14,6 +14,11 @@ export interface MakeSetup {
   readonly cc?: string;
   /** ccache, distcc, … put before the compiler. */
   readonly launcher?: string;
+  /** What data/launchers says of it; for an unknown one nothing is set, and all is compiled through it. */
+  readonly launching?: {
+    readonly hostCompiler: boolean;
+    readonly env: Readonly<Record<string, string>>;
+  };
   readonly jobs: number;
   /** Seconds since 1970 that stand for "now" in everything built. */
   readonly epoch: number;
@@ -39,7 +44,9 @@ export function makeArguments(setup: MakeSetup): readonly string[] {
     `ARCH=${setup.arch.makeArch}`,
     `CROSS_COMPILE=${prefix}`,
     `CC=${launch(compiler)}`,
-    ...(setup.launcher ? [`HOSTCC=${launch("gcc")}`] : []),
+    ...(setup.launcher && (setup.launching?.hostCompiler ?? true)
+      ? [`HOSTCC=${launch("gcc")}`]
+      : []),
     "LOCALVERSION=",
     `KBUILD_BUILD_TIMESTAMP=@${setup.epoch}`,
     "KBUILD_BUILD_USER=tarpit-kit",
@@ -146,19 +153,21 @@ export const cleanMakeEnvironment: Readonly<Record<string, string | undefined>> 
 };
 
 /**
- * The environment of a make that compiles. ccache is told which directory to take out of paths
- * (ccache(1), base_dir, hash_dir), so that it hits in another cache directory too; what the
- * objects hold of paths is mapped away by -ffile-prefix-map in any case.
+ * The environment of a make that compiles: the launcher gets what its data says, `{base}` being the
+ * directory that holds both trees. What objects hold of paths is mapped away by -ffile-prefix-map
+ * in any case.
  */
 export function makeEnvironment(setup: MakeSetup): Readonly<Record<string, string | undefined>> {
-  const log = statisticsLog(setup);
-  if (log === undefined || setup.buildDir === undefined) return cleanMakeEnvironment;
-  const base = commonDirectory(setup.tree, setup.buildDir);
+  const { launching, tree, buildDir } = setup;
+  const own = Object.entries(launching?.env ?? {}).filter(
+    ([, value]) => buildDir !== undefined || !value.includes("{base}"),
+  );
+  const base = buildDir === undefined ? "" : commonDirectory(tree, buildDir);
+  const statistics = statisticsLog(setup);
   return {
     ...cleanMakeEnvironment,
-    CCACHE_BASEDIR: base,
-    CCACHE_NOHASHDIR: "1",
-    CCACHE_STATSLOG: log,
+    ...(statistics === undefined ? {} : { CCACHE_STATSLOG: statistics }),
+    ...Object.fromEntries(own.map(([name, value]) => [name, value.replace("{base}", base)])),
   };
 }
 

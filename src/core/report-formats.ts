@@ -12,6 +12,8 @@ export interface Told {
 
 export interface ToldReport {
   readonly subject: string;
+  /** What was run; `verify` unless it says otherwise. */
+  readonly command?: string;
   readonly version: string;
   readonly findings: readonly Told[];
   readonly checked: readonly Checked[];
@@ -33,7 +35,7 @@ const place = (evidence: Evidence | undefined): string =>
     : `${evidence.file}${evidence.line === undefined ? "" : `:${evidence.line}`}`;
 
 /** JUnit's XML as CI servers read it: a check is a test case; an unchecked one is skipped. */
-export function toJUnit({ subject, findings, checked }: ToldReport): string {
+export function toJUnit({ subject, command = "verify", findings, checked }: ToldReport): string {
   const failures = findings.filter(
     (one) => one.severity === "error" || one.severity === "warning",
   ).length;
@@ -55,7 +57,7 @@ export function toJUnit({ subject, findings, checked }: ToldReport): string {
   );
   return `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites ${counts}>
-<testsuite name="${xml(`tarpit-kit verify ${subject}`)}" ${counts}>
+<testsuite name="${xml(`tarpit-kit ${command} ${subject}`)}" ${counts}>
 ${[...cases, ...passed].join("\n")}
 </testsuite>
 </testsuites>

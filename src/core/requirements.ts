@@ -42,6 +42,8 @@ export interface ToolChoice {
   readonly crossCompile?: string;
   readonly cc?: string;
   readonly launcher?: string;
+  /** Debian's package of it; another one is the user's to install. */
+  readonly launcherPackage?: string;
 }
 
 const wanted = (requirement: Requirement, needs: readonly Need[]): boolean =>
@@ -134,10 +136,7 @@ const emulator = (arch: Arch): readonly Requirement[] =>
       ]
     : [];
 
-/** Launchers that Debian packages under their own name; another one is the user's to install. */
-const launchers: readonly string[] = ["ccache", "distcc", "icecc", "sccache"];
-
-const launcher = ({ launcher: program }: ToolChoice): readonly Requirement[] =>
+const launcher = ({ launcher: program, launcherPackage }: ToolChoice): readonly Requirement[] =>
   program === undefined
     ? []
     : [
@@ -146,7 +145,7 @@ const launcher = ({ launcher: program }: ToolChoice): readonly Requirement[] =>
           why: "--launcher",
           for: ["launcher"],
           probe: { program },
-          ...packageOf(launchers.find((name) => name === program)),
+          ...packageOf(launcherPackage),
         },
       ];
 

@@ -53,6 +53,7 @@ export function makeToy(): Toy {
     cpSync(join(root, name), join(packageRoot, name), { recursive: true });
   }
   cpSync(join(root, "data/requirements.json"), join(packageRoot, "data/requirements.json"));
+  cpSync(join(root, "data/launchers"), join(packageRoot, "data/launchers"), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(packageRoot, "node_modules"));
   mkdirSync(join(packageRoot, "data/arches"), { recursive: true });
   writeFileSync(join(packageRoot, "data/arches/toy.json"), JSON.stringify(toyArch()));

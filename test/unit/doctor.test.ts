@@ -33,6 +33,10 @@ function machine(
 ) {
   const files = new MemoryFiles({
     "/kit/data/requirements.json": requirementsText,
+    "/kit/data/launchers/ccache.json": readFileSync(
+      new URL("data/launchers/ccache.json", root),
+      "utf8",
+    ),
     "/kit/data/arches/sparc64.json": archText("sparc64"),
     "/kit/data/arches/x86_64.json": archText("x86_64"),
     "/proc/meminfo": "MemTotal:  8000000 kB\n",

@@ -68,13 +68,23 @@ describe("what reaches make and a shell", () => {
     );
   });
 
-  test("ccache is told what directory holds both trees; nothing else changes the environment", () => {
+  test("a launcher gets what its data says, with the directory that holds both trees", () => {
     const dirs = { ...setup, tree: "/c/trees/x/linux", buildDir: "/c/builds/y" };
-    expect(makeEnvironment({ ...dirs, launcher: "/usr/bin/ccache" })).toMatchObject({
+    const launching = { hostCompiler: true, env: { CCACHE_BASEDIR: "{base}", X: "1" } };
+    expect(makeEnvironment({ ...dirs, launcher: "ccache", launching })).toMatchObject({
       CCACHE_BASEDIR: "/c",
-      CCACHE_NOHASHDIR: "1",
+      X: "1",
     });
-    expect(makeEnvironment({ ...dirs, launcher: "distcc" })).not.toHaveProperty("CCACHE_BASEDIR");
-    expect(makeEnvironment(dirs)).not.toHaveProperty("CCACHE_BASEDIR");
+    const { buildDir: _, ...inTree } = { ...dirs, launcher: "ccache", launching };
+    expect(makeEnvironment(inTree)).toMatchObject({ X: "1" });
+    expect(makeEnvironment(inTree)).not.toHaveProperty("CCACHE_BASEDIR");
+    expect(makeEnvironment(dirs)).toEqual(cleanMakeEnvironment);
+  });
+
+  test("kbuild's own tools are compiled here when the launcher sends work away", () => {
+    const away = { hostCompiler: false, env: {} };
+    const args = makeArguments({ ...setup, launcher: "distcc", launching: away });
+    expect(args).toContain("CC=distcc sparc64-linux-gnu-gcc");
+    expect(args.join(" ")).not.toContain("HOSTCC");
   });
 });

@@ -139,6 +139,7 @@ describe("a build's last words", () => {
     const warning = {
       severity: "warning",
       file: "a.c",
+      path: "a.c",
       line: 1,
       column: 2,
       message: "m",

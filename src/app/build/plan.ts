@@ -2,12 +2,13 @@ import { join, resolve } from "node:path";
 import { type Abi, type Arch, chooseAbis } from "../../core/arch.ts";
 import { badInput, environment } from "../../core/errors.ts";
 import type { Request } from "../../core/kconfig/dotconfig.ts";
+import { launcherEnv, readSlots, refuseLauncher } from "../../core/launcher.ts";
 import { type KernelVersion, parseKernelVersion } from "../../core/kernel-version.ts";
 import { compilerOf, type MakeSetup, refuseOddDirectory, refuseOddTools } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
 import type { BuildRequest } from "../build.ts";
 import { planConfig, type ConfigPlan } from "../config.ts";
-import { loadArch, loadProfile } from "../data.ts";
+import { loadArch, loadLauncher, loadProfile } from "../data.ts";
 import { ensureTools } from "../doctor.ts";
 import { findSource } from "../fetch/store.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
@@ -61,7 +62,7 @@ export async function makePlan(
       : await timer.stage("fetch", () => bring(spec, request, ports), spec);
   const version = against?.version ?? (source as FetchResult).version;
   const series = await loadSeries(ports, request.series, version);
-  const make = makeSetup(request, arch, ports);
+  const make = await makeSetup(request, arch, ports);
   return {
     workDir: request.apart?.dir ?? ports.cacheDir,
     request,
@@ -99,6 +100,9 @@ export async function checkRequest(request: BuildRequest, ports: Ports): Promise
   refuseContradictions(request);
   refuseOddTools(request);
   refuseOddDirectory(ports.cacheDir, "the cache", "put it elsewhere: TARPIT_KIT_CACHE=/some/where");
+  const launcher =
+    request.launcher === undefined ? undefined : await loadLauncher(request.launcher, ports);
+  if (launcher) refuseLauncher(launcher);
   const arch = await loadArch(request.arch, ports);
   chooseAbis(arch, request.userland);
   if (request.profile !== undefined) await loadProfile(request.profile, arch, ports);
@@ -168,20 +172,34 @@ const otherSource = (spec: string, source: FetchResult, wanted: string) =>
 /** Stands for "now" in what is built, so that the same inputs give the same bytes: 2020-01-01 unless SOURCE_DATE_EPOCH says otherwise. */
 const defaultEpoch = 1_577_836_800;
 
-function makeSetup(
+async function makeSetup(
   request: BuildRequest,
   arch: Arch,
   ports: Ports,
-): Omit<MakeSetup, "tree" | "buildDir"> {
+): Promise<Omit<MakeSetup, "tree" | "buildDir">> {
+  const launching = await launchingOf(request.launcher, ports);
   const epoch = Number(ports.host.env["SOURCE_DATE_EPOCH"] ?? defaultEpoch);
   return {
     arch,
-    jobs: request.jobs ?? ports.host.cpus,
+    jobs: request.jobs ?? launching?.slots ?? ports.host.cpus,
     epoch: Number.isSafeInteger(epoch) && epoch >= 0 ? epoch : defaultEpoch,
     ...(request.crossCompile === undefined ? {} : { crossCompile: request.crossCompile }),
     ...(request.cc === undefined ? {} : { cc: request.cc }),
     ...(request.launcher === undefined ? {} : { launcher: request.launcher }),
+    ...(launching === undefined ? {} : { launching }),
   };
+}
+
+/** What is set for a launcher that is known, and how many jobs its hosts take. */
+async function launchingOf(program: string | undefined, ports: Ports) {
+  const known = program === undefined ? undefined : await loadLauncher(program, ports);
+  if (!known) return undefined;
+  const { hostCompiler } = known;
+  const [ask, ...args] = known.slots ?? [];
+  const said = ask === undefined ? undefined : await ports.processes.run({ program: ask, args });
+  const slots = said?.code === 0 ? readSlots(said.stdout) : undefined;
+  const env = launcherEnv(known, ports.host.env);
+  return { hostCompiler, env, ...(slots === undefined ? {} : { slots }) };
 }
 
 async function compilerVersion(

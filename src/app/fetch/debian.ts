@@ -20,7 +20,12 @@ import { diskFull, megabytes } from "./unpack.ts";
  * the system has no lists, lists of our own: nothing of the system's is
  * written and no root is needed (apt.conf(5), "Directories").
  */
-function aptGet(args: readonly string[], lists: string | undefined, ports: Ports): Command {
+export function apt(
+  program: string,
+  args: readonly string[],
+  lists: string | undefined,
+  ports: Ports,
+): Command {
   const options = [
     `Dir::Cache=${aptCache(lists, ports)}`,
     // Container images switch it off (docker-clean); with it a look-up takes 0.1 s, without 0.5 s.
@@ -33,7 +38,7 @@ function aptGet(args: readonly string[], lists: string | undefined, ports: Ports
     ...(ports.host.isRoot ? ["APT::Sandbox::User=root"] : []),
   ];
   return {
-    program: "apt-get",
+    program,
     args: ["-q", ...options.flatMap((option) => ["-o", option]), ...args],
     // --print-uris leaves out what lies in the current directory already.
     cwd: args.includes("--print-uris") ? join(ports.cacheDir, "apt") : downloadsDir(ports),
@@ -41,14 +46,17 @@ function aptGet(args: readonly string[], lists: string | undefined, ports: Ports
   };
 }
 
+const aptGet = (args: readonly string[], lists: string | undefined, ports: Ports): Command =>
+  apt("apt-get", args, lists, ports);
+
 /** One for each set of lists: apt's index cache belongs to it. */
 const aptCache = (lists: string | undefined, ports: Ports): string =>
   join(ports.cacheDir, "apt", lists === undefined ? "cache" : "own-cache");
 
-const ownLists = (ports: Ports): string => join(ports.cacheDir, "apt", "lists");
+export const ownLists = (ports: Ports): string => join(ports.cacheDir, "apt", "lists");
 
 /** apt wants its directories to be there. */
-async function prepare(ports: Ports): Promise<void> {
+export async function prepare(ports: Ports): Promise<void> {
   await ports.files.mkdir(downloadsDir(ports));
   await ports.files.mkdir(join(ownLists(ports), "partial"));
   for (const lists of [undefined, ownLists(ports)]) {
@@ -72,7 +80,7 @@ const aptTrouble = (what: string): Error =>
   });
 
 /** What apt's verified indexes say, without asking the network. */
-async function lookUp(
+export async function lookUp(
   name: string,
   lists: string | undefined,
   ports: Ports,
@@ -91,7 +99,7 @@ async function refreshOwnLists(ports: Ports): Promise<void> {
   if (result.code !== 0) ports.log.detail(`apt-get update: ${said(result)}`);
 }
 
-interface Candidate {
+export interface Candidate {
   readonly file: AptFile;
   /** The lists it was found in: undefined is the system's. */
   readonly lists: string | undefined;
@@ -250,17 +258,22 @@ export const fetchDebian: Provider<"debian"> = async (spec, _request, ports) => 
   return bring(wanted, name, spec.series, ports);
 };
 
-async function bring(wanted: Candidate, name: string, series: string, ports: Ports) {
-  const source = (file: AptFile) => ({
+/** The tree of one version: the cached one, else out of its package. */
+export function bringOne({ file, lists }: Candidate, name: string, series: string, ports: Ports) {
+  const source = {
     key: `debian:${name}:${file.sha256}`,
     name: slug(`debian-${versionInDebName(file.file)}`),
+  };
+  return cachedOr(source, ports, (work) => {
+    ports.log.stage("fetch", `${file.file} (${megabytes(file.size)}) through apt`);
+    const lock = join(downloadsDir(ports), `${file.file}.lock`);
+    const made = () => treeFromDeb({ file, lists }, name, series, work, ports);
+    return withLock(lock, name, ports, made);
   });
-  const attempt = (now: Candidate) =>
-    cachedOr(source(now.file), ports, (work) => {
-      ports.log.stage("fetch", `${now.file.file} (${megabytes(now.file.size)}) through apt`);
-      const lock = join(downloadsDir(ports), `${now.file.file}.lock`);
-      return withLock(lock, name, ports, () => treeFromDeb(now, name, series, work, ports));
-    });
+}
+
+async function bring(wanted: Candidate, name: string, series: string, ports: Ports) {
+  const attempt = (now: Candidate) => bringOne(now, name, series, ports);
   try {
     return await attempt(wanted);
   } catch (error) {

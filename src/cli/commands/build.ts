@@ -1,8 +1,12 @@
 import { Option } from "commander";
-import type { BuildRequest } from "../../app/build.ts";
 import type { PackageKind } from "../../app/package.ts";
+import type { BuildRequest, BuildResult } from "../../app/build.ts";
+import type { Located } from "../../app/build/origins.ts";
+import { TarpitError } from "../../core/errors.ts";
+import type { Ports } from "../../ports.ts";
 import { type Define, globalsOf } from "../command.ts";
 import { describeBuild } from "../render/build.ts";
+import { isCi, writeReports } from "../reports.ts";
 import {
   archOption,
   compilerOptions,
@@ -45,7 +49,13 @@ export const defineBuild: Define = (program, run) => {
   command.action(async (given: Options) => {
     await run("build", globalsOf(command), async (ports) => {
       const { build } = await import("../../app/build.ts");
-      const result = await build(requestOf(given), ports);
+      const request = requestOf(given);
+      const started = ports.clock.monotonic();
+      const outcome = await build(request, ports).catch((error: unknown) => error);
+      const seconds = (ports.clock.monotonic() - started) / 1000;
+      if (isCi(ports.host.env)) await report(request, outcome, seconds, ports);
+      if (outcome instanceof Error) throw outcome;
+      const result = outcome as BuildResult;
       return {
         ok: true,
         json: { results: [result] },
@@ -55,6 +65,35 @@ export const defineBuild: Define = (program, run) => {
     });
   });
 };
+
+/** On a CI server: OUT/reports, and what the server shows by itself. */
+async function report(
+  request: BuildRequest,
+  outcome: unknown,
+  seconds: number,
+  ports: Ports,
+): Promise<void> {
+  const title = [request.kernel ?? request.tree ?? request.against, request.arch, request.scope]
+    .filter((part) => part !== undefined)
+    .join(" ");
+  if (!(outcome instanceof Error)) {
+    const { release, warnings, unchanged } = outcome as BuildResult;
+    const state = unchanged ? "unchanged" : "built";
+    await writeReports(
+      [{ title, state, seconds, release, warnings, errors: [] }],
+      request.out,
+      ports,
+    );
+  } else if (outcome instanceof TarpitError && outcome.exit !== 2) {
+    const { data, ...trouble } = outcome.trouble;
+    const said = (data?.["diagnostics"] ?? []) as readonly Located[];
+    const of = (severity: string) => said.filter((one) => one.severity === severity);
+    const failed = { title, state: "failed" as const, seconds, warnings: of("warning") };
+    const one = { ...failed, errors: of("error"), trouble: { code: outcome.code, ...trouble } };
+    // The failure itself is what is to be told, also where nothing can be written.
+    await writeReports([one], request.out, ports).catch(() => undefined);
+  }
+}
 
 const sourceOptions = (): readonly Option[] => [
   new Option(

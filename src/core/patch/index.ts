@@ -1,13 +1,15 @@
 /**
  * The patch engine: pure, no file is read or written here. Also the package's `tarpit-kit/patch` export.
  * parsePatch and formatPatch go between text (latin1, a character a byte) and file diffs;
- * compareEntries makes the diff of two files; planSeries applies to a snapshot; reversed undoes.
+ * compareEntries makes the diff of two files; planSeries applies to a snapshot; reversed undoes; originsIn finds a
+ * patched file's line in the patch it is from.
  */
 export { applyHunks } from "./apply.ts";
 export { compareEntries, compareLines } from "./compare.ts";
 export { formatPatch, quoteName } from "./format.ts";
 export { newFiles, toBytes } from "./new-files.ts";
 export { safePath } from "./names.ts";
+export { originsIn, type LineOrigin } from "./origin.ts";
 export { parsePatch, splitLines } from "./parse.ts";
 export { planSeries, reversed, touchedPaths, type Plan } from "./plan.ts";
 export { reverseDiff } from "./reverse.ts";

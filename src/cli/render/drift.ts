@@ -1,0 +1,70 @@
+import type { DriftLine, DriftRow } from "../../app/matrix/drift.ts";
+import type { Change } from "../../core/drift/explain.ts";
+import { columns } from "./columns.ts";
+import type { Style } from "./style.ts";
+
+/** `skb_ensure_writable gained an argument`. */
+export function describeChange(change: Change): string {
+  const { name } = change;
+  switch (change.kind) {
+    case "argument-gained":
+      return `${name} gained an argument`;
+    case "argument-lost":
+      return `${name} lost an argument`;
+    case "argument-type":
+      return `argument ${change.position} of ${name} has another type`;
+    case "member-gone":
+      return `${name} has no member ${change.member} any more`;
+    case "gone":
+      return `${name} is gone`;
+    case "prototype":
+      return `${name} has another prototype`;
+    case "header-gone":
+      return `the header ${name} is gone`;
+    case "callback":
+      return `${name} is to point to another type`;
+    case "type-hidden":
+      return `${name} is no longer defined where it was`;
+    case "other":
+      return name;
+  }
+}
+
+const reason = ({ change, trouble, state }: DriftRow): string => {
+  if (state === "skipped") return "not tried: it comes after the first that fails";
+  if (change) return describeChange(change);
+  const { what = "", evidence = [] } = trouble ?? {};
+  return [what, evidence[0]].filter(Boolean).join(": ");
+};
+
+/** The line's verdict first, then every release. */
+function describeLine(one: DriftLine, style: Style): string {
+  const { line, arch, breaks, releases, verified, recorded } = one;
+  const bad = releases.filter(({ state }) => state === "failed").length;
+  const title = `Linux ${line} on ${arch}:`;
+  const verdict = breaks
+    ? style.red(
+        `breaks at ${breaks.at}: ${breaks.change ? describeChange(breaks.change) : reason(releases.find(({ version }) => version === breaks.at) as DriftRow)}` +
+          (breaks.lastGood === undefined ? "" : ` (${breaks.lastGood} is the last that compiles)`),
+      )
+    : bad > 0
+      ? style.red(`${bad} of ${releases.length} releases fail`)
+      : style.green(
+          `all ${releases.filter(({ state }) => state === "ok").length} releases compile`,
+        );
+  const paint = { ok: style.green, failed: style.red, skipped: style.dim, absent: style.yellow };
+  const rows = columns(
+    releases.map((row) => [
+      row.version,
+      row.state,
+      row.seconds === undefined ? "" : `${row.seconds.toFixed(1)} s`,
+      row.files === undefined ? "" : row.files < 0 ? "new tree" : `${row.files} files`,
+      row.state === "ok" ? row.from : reason(row),
+    ]),
+  ).map((text, at) => `  ${paint[(releases[at] as DriftRow).state](text)}`);
+  const list = `  verified: ${verified.join(", ")}${recorded ? " (written to patches/manifest.json)" : ""}`;
+  return [`${style.bold(title)} ${verdict}`, ...rows, style.dim(list), ""].join("\n");
+}
+
+export const describeDrift = (lines: readonly DriftLine[], style: Style): string =>
+  lines.map((line) => describeLine(line, style)).join("\n");

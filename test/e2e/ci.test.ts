@@ -1,0 +1,89 @@
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { root } from "../support/artifacts.ts";
+import { githubJob } from "../support/ci-steps.ts";
+import { kit, scratch, tool } from "../support/cli.ts";
+
+const { dir, remove } = scratch("ci");
+afterAll(remove);
+const full = process.env["TARPIT_KIT_FULL"] === "1";
+
+interface Line {
+  readonly line: string;
+  readonly breaks?: object;
+  readonly releases: readonly {
+    readonly version: string;
+    readonly state: string;
+    readonly seconds?: number;
+  }[];
+}
+
+describe("the GitHub workflow, as a repository of somebody's has it", () => {
+  const checkout = join(dir, "checkout");
+  const server = {
+    dir: checkout,
+    env: {
+      TARPIT_KIT_PACKAGE: "",
+      NPM_CONFIG_PREFIX: join(dir, "prefix"),
+      PATH: `${join(dir, "prefix/bin")}:${process.env["PATH"] ?? ""}`,
+    },
+  };
+
+  test("installs the packed package, plans, and builds each shard; a second night has nothing to do", () => {
+    mkdirSync(checkout);
+    const packed = tool("npm", ["pack", "--silent", "--pack-destination", checkout], { cwd: root });
+    server.env.TARPIT_KIT_PACKAGE = `./${packed.trim().split("\n").at(-1) ?? ""}`;
+    const matrix = {
+      kernels: ["debian:6.1"],
+      archs: ["sparc64"],
+      userlands: ["64", "32"],
+      scopes: ["module"],
+    };
+    writeFileSync(join(checkout, "tarpit-kit.json"), JSON.stringify(matrix));
+    const plan = githubJob("plan", server);
+    expect(plan.code, plan.output).toBe(0);
+    const { include } = JSON.parse(plan.outputs["matrix"] ?? "") as {
+      include: Record<string, string>[];
+    };
+    expect(include.map(({ userland }) => userland)).toEqual(["64", "32"]);
+    for (const job of include) {
+      const facts = Object.entries(job).map(([name, value]) => [`matrix.${name}`, value]);
+      const built = githubJob("build", server, Object.fromEntries(facts) as Record<string, string>);
+      expect(built.code, built.output).toBe(0);
+      expect(built.summary).toMatch(/### tarpit-kit: 1 built[^]*\| built \| 6\.1\.\d+ \|/);
+    }
+    const abis = readdirSync(join(checkout, "out"))
+      .filter((name) => name.startsWith("debian-6.1"))
+      .map((name) => {
+        const names = readdirSync(join(checkout, "out", name));
+        const release = names.find((one) => one.startsWith("6.")) ?? "";
+        return readdirSync(join(checkout, "out", name, release, "extensions")).join();
+      });
+    expect(abis.toSorted()).toEqual(["sparc", "sparc64"]);
+    const again = tool("tarpit-kit", ["matrix", "run", "--json"], {
+      cwd: checkout,
+      env: server.env,
+    });
+    const { results } = JSON.parse(again) as { results: { state: string }[] };
+    expect(results.map(({ state }) => state)).toEqual(["unchanged", "unchanged"]);
+  });
+});
+
+describe("the drift radar", () => {
+  test("two releases of each Debian line are patched and compiled, and the manifest says so", () => {
+    const file = join(dir, "drift.json");
+    const drift = { lines: ["6.1", "6.12"], most: full ? 5 : 2 };
+    writeFileSync(file, JSON.stringify({ kernels: ["debian:6.1"], archs: ["sparc64"], drift }));
+    const ran = kit(["matrix", "run", file, "--drift", "--json"]);
+    expect(ran.code, ran.stderr).toBe(0);
+    const { results } = JSON.parse(ran.stdout) as { results: readonly Line[] };
+    expect(results.map(({ line }) => line)).toEqual(["6.1", "6.12"]);
+    for (const { line, releases, breaks } of results) {
+      console.log(releases.map(({ version, seconds }) => `${version} ${seconds} s`).join(", "));
+      expect(breaks).toBeUndefined();
+      const compiled = releases.filter(({ state }) => state === "ok");
+      expect(compiled.length, line).toBeGreaterThanOrEqual(full ? 5 : 2);
+    }
+  });
+});
