@@ -87,6 +87,10 @@ const args = {
   rule: "RULE",
   state: "STATE",
   after: 1,
+  during: 2,
+  modules: ["MODULES"],
+  hours: 48,
+  abi: "sparc",
 };
 
 describe("findings", () => {

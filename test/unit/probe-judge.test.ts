@@ -93,6 +93,31 @@ const cases: readonly (readonly [code: string, ...changes: Records[]])[] = [
     { module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")) },
   ],
   [
+    "module.no-alias",
+    absent,
+    {
+      module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")),
+      "modules.alias": ["/lib/modules/6.1.192/modules.alias", "alias ip6t_TARPIT xt_TARPIT"],
+    },
+  ],
+  [
+    "target.blocked",
+    absent,
+    {
+      module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")),
+      modprobe: ["install /bin/true "],
+    },
+  ],
+  ["so.libxtables", { "elf libxtables": hexRecord("/usr/lib/libxtables.so.12", i386) }],
+  [
+    "ulog.packets",
+    old("2.6.32", "1.4.8"),
+    {
+      "elf ulogd": hexRecord("/usr/sbin/ulogd", sparc32),
+      "ulogd.conf": ["/etc/ulogd.conf", 'plugin="/usr/lib/ulogd/ulogd_inppkt_ULOG.so"'],
+    },
+  ],
+  [
     "module.disabled",
     absent,
     {
@@ -331,6 +356,46 @@ describe("a 64-bit kernel under a 32-bit iptables: every cell", () => {
     expect(found?.args).toMatchObject({
       sizes: "28 (32 on sparc) bytes in 32-bit iptables, 40 in the kernel",
     });
+  });
+});
+
+describe("where each iptables looks", () => {
+  const x = Buffer.from("x");
+  const at = (version: string, path: string, environment = ["", "", ""]): string[] =>
+    codes({
+      iptables: [`iptables v${version}`],
+      directory: undefined,
+      environment,
+      extension: hexRecord(path, x),
+    }).filter((code) => /^so\.(elsewhere|missing|unreadable)$/.test(code));
+  const found = ["so.unreadable"];
+
+  test.each([
+    ["1.2.9", "/lib/iptables/libipt_TARPIT.so", found],
+    ["1.3.8", "/usr/lib/iptables/libipt_TARPIT.so", found],
+    ["1.4.0", "/usr/local/lib/iptables/libipt_TARPIT.so", found],
+    ["1.4.0", "/lib/iptables/libxt_TARPIT.so", ["so.elsewhere"]],
+    ["1.4.0", "/lib/xtables/libipt_TARPIT.so", ["so.elsewhere"]],
+    ["1.4.1", "/lib/xtables/libxt_TARPIT.so", found],
+    ["1.4.11", "/usr/libexec/xtables/libipt_TARPIT.so", found],
+    ["1.4.1", "/lib/iptables/libipt_TARPIT.so", ["so.elsewhere"]],
+    ["1.4.12", "/usr/lib/xtables/libxt_TARPIT.so", found],
+    ["1.6.2", "/usr/lib/iptables/libxt_TARPIT.so", found],
+    ["1.4.12", "/lib/xtables/libxt_TARPIT.so", ["so.elsewhere"]],
+    ["1.8.9", "/usr/libexec/xtables/libxt_TARPIT.so", ["so.elsewhere"]],
+  ])("iptables %s, %s: %j", (version, path, expected) => {
+    expect(at(version, path)).toEqual(expected);
+  });
+
+  test.each([
+    ["1.8.9", ["/a:/b", "/c", "/d"], "/b", found],
+    ["1.8.9", ["/a:/b", "/c", "/d"], "/c", ["so.elsewhere"]],
+    ["1.8.9", ["", "/c", "/d"], "/c", found],
+    ["1.8.9", ["", "", "/d"], "/d", found],
+    ["1.3.8", ["/a", "/c", ""], "/c", found],
+    ["1.3.8", ["/a", "", ""], "/a", ["so.elsewhere"]],
+  ])("iptables %s, environment %j, %s: %j", (version, environment, dir, expected) => {
+    expect(at(version, `${dir}/libipt_TARPIT.so`, environment)).toEqual(expected);
   });
 });
 

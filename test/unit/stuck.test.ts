@@ -126,7 +126,7 @@ describe("the summary", () => {
     );
     expect(text).toContain("tarpit_held_connections 3\n");
     expect(text).toContain("tarpit_syn_total 7\n");
-    expect(text).toContain('tarpit_hold_seconds{le="+Inf"} 5\n');
+    expect(text).toContain('tarpit_hold_seconds_bucket{le="+Inf"} 5\n');
     expect(text).not.toContain("bad");
     for (const line of text
       .trim()

@@ -61,8 +61,8 @@ export const ruleWords: RuleWords = {
     why: "one of them wins, and which is the extension's affair",
     next: "keep one",
   }),
-  "rule.counters": ({ packets, bytes }) => ({
-    what: `${grouped(packets)} packets, ${sized(bytes)} came to TARPIT here`,
+  "rule.counters": ({ packets, bytes, hours }) => ({
+    what: `${grouped(packets)} packets, ${sized(bytes)} came to TARPIT here${hours === undefined ? "" : `: ${grouped(Math.round(packets / hours))} packets, ${sized(Math.round(bytes / hours))} an hour`}`,
   }),
   "rule.shadowed": ({ line, by }) => ({
     what: `line ${line} (${by} of every TCP packet) stands before TARPIT`,

@@ -51,6 +51,7 @@ export function parseRules(text: string): RuleSet {
   const strange: { line: number; text: string }[] = [];
   let generator: string | undefined;
   let otherBackend = false;
+  const fronts: Fronts = new Map();
   let rules = 0;
   let table: Table | undefined;
   let number = 0;
@@ -74,7 +75,11 @@ export function parseRules(text: string): RuleSet {
         const { rules: list } = chainOf(table, rule.chain, number);
         const place = insertAt(line);
         if (place === undefined) list.push(rule);
-        else list.splice(place, 0, rule);
+        else if (place === 0 && list.length >= cheap) front(fronts, list).push(rule);
+        else {
+          settle(fronts, list);
+          list.splice(place, 0, rule);
+        }
         rules += 1;
       } else if (table && chain) {
         const [, name = "", policy = "-"] = chain;
@@ -82,7 +87,25 @@ export function parseRules(text: string): RuleSet {
       } else if (strange.length < most) strange.push({ line: number, text: line.slice(0, 160) });
     }
   }
+  for (const list of [...fronts.keys()]) settle(fronts, list);
   return { tables, strange, generator, rules, otherBackend };
+}
+
+/** In a long chain the rules of `-I` are gathered, the last one first: each splice would move all of it. */
+const cheap = 1000;
+type Fronts = Map<Rule[], Rule[]>;
+function front(fronts: Fronts, list: Rule[]): Rule[] {
+  const first = fronts.get(list) ?? [];
+  fronts.set(list, first);
+  return first;
+}
+function settle(fronts: Fronts, list: Rule[]): void {
+  const first = fronts.get(list);
+  if (!first) return;
+  fronts.delete(list);
+  const all = [...first.toReversed(), ...list];
+  list.length = 0;
+  for (const one of all) list.push(one);
 }
 
 function chainOf(table: Table, name: string, line: number): Chain {

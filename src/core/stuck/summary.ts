@@ -21,6 +21,8 @@ export interface Summary {
   readonly letGo: number;
   readonly segments: number;
   readonly bytes: number;
+  /** Of all rows together: how long they were held. */
+  readonly seconds: number;
   /** Bytes of replies a second, over the life of what is held. */
   readonly rate: number;
   readonly histogram: readonly Bucket[];
@@ -63,10 +65,11 @@ export function summarize(table: HeldTable, silent?: number): Summary {
   const { now, rows } = table;
   const groups = new Map<string, Gathered>();
   const counts = bounds.map(() => 0);
-  let [held, segments, bytes, rate] = [0, 0, 0, 0];
+  let [held, segments, bytes, rate, sum] = [0, 0, 0, 0, 0];
   for (const one of rows) {
     const gone = letGo(one, now, silent);
     const seconds = Math.max(0, (gone ? one.last : now) - one.first);
+    sum += seconds;
     const bucket = bounds.findIndex(([upTo]) => seconds <= upTo);
     counts[bucket] = (counts[bucket] ?? 0) + 1;
     if (!gone) {
@@ -88,6 +91,7 @@ export function summarize(table: HeldTable, silent?: number): Summary {
     letGo: rows.length - held,
     segments,
     bytes,
+    seconds: sum,
     rate,
     histogram: bounds.map(([upTo, label], at) => ({ upTo, label, count: counts[at] ?? 0 })),
     room: table.room,
