@@ -406,7 +406,7 @@ describe("the probe", () => {
       .trim()
       .split(", ");
   };
-  const shells = [["dash"], ["bash"], ["busybox", "sh"], ["posh"]] as const;
+  const shells: readonly (readonly string[])[] = [["dash"], ["bash"], ["busybox", "sh"], ["posh"]];
   const which = (name: string): string =>
     spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim();
   /** A directory with the programs of the list and nothing else, each of which tells when it is started. */
@@ -437,10 +437,14 @@ describe("the probe", () => {
   test.each(shells)("needs nothing but its list under %s", (...shell) => {
     const log = at(`log-${shell[0]}`);
     const bin = only(listed(), log);
-    const ran = spawnSync(which(shell[0]), [...shell.slice(1), bare(), "--no-rules"], {
-      encoding: "utf8",
-      env: { PATH: bin },
-    });
+    const ran = spawnSync(
+      which(shell[0] as string),
+      [...shell.slice(1), bare(), "--no-rules"] as string[],
+      {
+        encoding: "utf8",
+        env: { PATH: bin },
+      },
+    );
     expect(ran.stderr).toBe("");
     const facts = parseFacts(ran.stdout);
     expect(facts).toMatchObject({ whole: true, strange: 0 });
@@ -495,7 +499,6 @@ describe("the probe", () => {
         return dir;
       });
       const trace = at(`trace-${shell[0]}`);
-      const program = which(shell[0]);
       spawnSync(
         "strace",
         [
@@ -504,7 +507,7 @@ describe("the probe", () => {
           "trace=process",
           "-o",
           trace,
-          program,
+          which(shell[0] ?? "sh"),
           ...shell.slice(1),
           script,
           "--no-rules",

@@ -45,11 +45,11 @@ export function judgeWidths(host: HostFacts, rules: readonly RulesFact[], check:
     );
   if (userland === undefined)
     check.required("userland width", "the first bytes of iptables and of sh could not be read");
+  judgeUlog(host, rules, check);
   if (kernelBits === undefined || userland === undefined) return;
   const said = /64|s390x|alpha/.test(machine ?? "") ? 64 : 32;
   if (machine !== undefined && said !== kernelBits)
     check.add("width.uname", { machine, bits: kernelBits }, { file: "/proc/kallsyms" });
-  judgeUlog(host, rules, check);
   if (kernelBits === 32 && userland.bits === 64)
     return check.add(
       "width.backwards",

@@ -43,10 +43,18 @@ function lintLog(log: Rule, rule: Rule, lint: Lint, { hours }: LintQuestion): vo
   );
 }
 
+/** Each rule is compared with several logs: its words are taken apart once. */
+const apart = new WeakMap<Rule, readonly string[]>();
+function wordsOf(rule: Rule): readonly string[] {
+  const words = apart.get(rule) ?? conditions(rule);
+  apart.set(rule, words);
+  return words;
+}
+
 /** Whether a packet that TARPIT gets may have been logged: no port or source that rules that out. */
 function mayMeet(log: Rule, rule: Rule): boolean {
   if (log.proto !== undefined && log.proto !== "all" && log.proto !== rule.proto) return false;
-  const [a, b] = [conditions(log), conditions(rule)];
+  const [a, b] = [wordsOf(log), wordsOf(rule)];
   return ["--dport", "-s", "-d", "-i"].every((name) => {
     const [left, right] = [valueOf(a, name), valueOf(b, name)];
     return (

@@ -127,32 +127,83 @@ function readRule(text: string, line: number): Rule | undefined {
   if (!head) return undefined;
   const [, packets, bytes, appended, inserted] = head;
   const chain = appended ?? inserted ?? "";
-  const tokens = tokenize(text.slice(head[0].length));
-  const option = (names: readonly string[]): number =>
-    tokens.findIndex((token) => names.includes(token));
-  const jumpAt = option(["-j", "-g", "--jump", "--goto"]);
-  const protoAt = option(["-p", "--proto", "--protocol"]);
-  const old = protoAt >= 0 && tokens[protoAt + 1] === "!";
+  // What is quoted is data. Without it words are what stands between spaces, and need no list.
+  const plain = !/["\t]/.test(text);
+  const words = plain ? text : text.replaceAll(quoted, '"').replaceAll("\t", " ");
+  const start = head[0].length;
+  const jumpAt = optionAt(words, jumps, start);
+  const protoAt = optionAt(words, protos, start);
+  const proto = protoAt < 0 ? undefined : wordAt(words, protoAt);
+  const old = proto === "!";
   return {
     line,
     chain,
     packets: packets === undefined ? undefined : Number(packets),
     bytes: bytes === undefined ? undefined : Number(bytes),
     text,
-    jump: jumpAt < 0 ? undefined : tokens[jumpAt + 1],
-    goto: jumpAt >= 0 && (tokens[jumpAt] ?? "").includes("g"),
-    proto: protoAt < 0 ? undefined : tokens[protoAt + (old ? 2 : 1)]?.toLowerCase(),
-    protoInverted: old || (protoAt > 0 && tokens[protoAt - 1] === "!"),
+    jump: jumpAt < 0 ? undefined : wordAt(words, jumpAt),
+    goto: jumpAt >= 0 && /g(oto)? $/.test(words.slice(jumpAt - 7, jumpAt)),
+    proto: (old ? wordAt(words, protoAt + 2) : proto)?.toLowerCase(),
+    protoInverted: old || (protoAt > 0 && / ! -{1,2}\w+ $/.test(words.slice(start, protoAt))),
   };
+}
+
+const quoted = /"(?:[^"\\]|\\.)*"/g;
+const jumps = [" -j ", " -g ", " --jump ", " --goto "];
+const protos = [" -p ", " --proto ", " --protocol "];
+
+/** Where the value of the first of these options begins; -1 without one. */
+function optionAt(words: string, names: readonly string[], start: number): number {
+  let [found, end] = [-1, -1];
+  for (const name of names) {
+    const at = words.indexOf(name, start);
+    if (at >= 0 && (found < 0 || at < found)) [found, end] = [at, at + name.length];
+  }
+  return end;
+}
+
+/** The word at a place; undefined behind the last one. */
+function wordAt(words: string, place: number): string | undefined {
+  let at = place;
+  while (words.charCodeAt(at) === 0x20) at += 1;
+  if (at >= words.length) return undefined;
+  const end = words.indexOf(" ", at);
+  return words.slice(at, end < 0 ? words.length : end);
 }
 
 /** Words of a rule; quotes as iptables-save writes them (a backslash keeps the next character). */
 export function tokenize(text: string): string[] {
   const tokens: string[] = [];
-  for (const [, quoted, plain] of text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)) {
-    tokens.push(quoted === undefined ? (plain as string) : quoted.replaceAll(/\\(.)/g, "$1"));
+  for (let at = 0; at < text.length;) {
+    const code = text.charCodeAt(at);
+    if (code === 0x20 || isSpace(code)) {
+      at += 1;
+      continue;
+    }
+    const close = code === 0x22 ? closingQuote(text, at + 1) : -1;
+    if (close >= 0) {
+      const inside = text.slice(at + 1, close);
+      tokens.push(inside.includes("\\") ? inside.replaceAll(/\\(.)/gs, "$1") : inside);
+      at = close + 1;
+      continue;
+    }
+    const from = at;
+    while (at < text.length && !isSpace(text.charCodeAt(at))) at += 1;
+    tokens.push(text.slice(from, at));
   }
   return tokens;
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || (code >= 0x09 && code <= 0x0d);
+
+/** Place of the quote that ends what begins here; -1 without one. */
+function closingQuote(text: string, from: number): number {
+  for (let at = from; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) return at;
+    if (code === 0x5c) at += 1;
+  }
+  return -1;
 }
 
 /** The words after the chain, without what stands behind --comment or a prefix: that is data. */

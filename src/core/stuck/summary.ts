@@ -49,6 +49,8 @@ export const bounds: readonly (readonly [upTo: number, label: string])[] = [
   [Number.POSITIVE_INFINITY, "longer"],
 ];
 
+const limits = bounds.map(([upTo]) => upTo);
+
 interface Gathered {
   connections: number;
   held: number;
@@ -57,7 +59,7 @@ interface Gathered {
   last: number;
   segments: number;
   bytes: number;
-  readonly ports: Set<number>;
+  readonly ports: number[];
 }
 
 /** Peers grouped by address, the longest held first. */
@@ -70,8 +72,9 @@ export function summarize(table: HeldTable, silent?: number): Summary {
     const gone = letGo(one, now, silent);
     const seconds = Math.max(0, (gone ? one.last : now) - one.first);
     sum += seconds;
-    const bucket = bounds.findIndex(([upTo]) => seconds <= upTo);
-    counts[bucket] = (counts[bucket] ?? 0) + 1;
+    let bucket = 0;
+    while (seconds > (limits[bucket] as number)) bucket += 1;
+    counts[bucket] = (counts[bucket] as number) + 1;
     if (!gone) {
       held += 1;
       rate += one.bytes / Math.max(1, seconds);
@@ -80,7 +83,8 @@ export function summarize(table: HeldTable, silent?: number): Summary {
     bytes += one.bytes;
     gather(groups, one, gone);
   }
-  const peers = [...groups].map(([address, one]) => toPeer(address, one, now));
+  const peers: Peer[] = [];
+  for (const [address, one] of groups) peers.push(toPeer(address, one, now));
   return {
     peers: peers.toSorted(
       (a, b) => b.held - a.held || b.since - a.since || (a.address < b.address ? -1 : 1),
@@ -111,7 +115,7 @@ function gather(groups: Map<string, Gathered>, one: Held, gone: boolean): void {
       last: one.last,
       segments: 0,
       bytes: 0,
-      ports: new Set(),
+      ports: [],
     };
     groups.set(one.source, group);
   }
@@ -122,7 +126,7 @@ function gather(groups: Map<string, Gathered>, one: Held, gone: boolean): void {
   group.last = Math.max(group.last, one.last);
   group.segments += one.segments;
   group.bytes += one.bytes;
-  if (group.ports.size < 64) group.ports.add(one.dport);
+  if (group.ports.length < 64 && !group.ports.includes(one.dport)) group.ports.push(one.dport);
 }
 
 const toPeer = (address: string, one: Gathered, now: number): Peer => ({
@@ -133,7 +137,7 @@ const toPeer = (address: string, one: Gathered, now: number): Peer => ({
   silent: Math.max(0, now - one.last),
   segments: one.segments,
   bytes: one.bytes,
-  ports: [...one.ports].toSorted((a, b) => a - b),
+  ports: one.ports.length > 1 ? one.ports.toSorted((a, b) => a - b) : one.ports,
 });
 
 /** Who came and who went between two readings: addresses, not connections. */
