@@ -267,6 +267,8 @@ describe("rules print", () => {
 
   test("TARPIT with -p tcp, directly before the DROP", () => {
     expect(printRules(request).map((one) => one.rule)).toEqual([
+      "-I INPUT 1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+      "-I INPUT 1 -i lo -j ACCEPT",
       "-N tarpit",
       "-A tarpit -p tcp -j TARPIT",
       "-A INPUT -p tcp -j tarpit",
@@ -280,7 +282,10 @@ describe("rules print", () => {
       own: ["192.0.2.0/24"],
       ssh: { peer: "203.0.113.9", port: "22" },
     }).map((one) => one.rule);
-    expect(rules[0]).toBe("-I INPUT 1 -s 203.0.113.9 -p tcp --dport 22 -j ACCEPT");
+    // Each goes to the first place: the last of them is the first rule.
+    expect(rules.filter((one) => one.startsWith("-I INPUT 1 ")).at(-1)).toBe(
+      "-I INPUT 1 -s 203.0.113.9 -p tcp --dport 22 -j ACCEPT",
+    );
     expect(rules.indexOf("-A tarpit -s 192.0.2.0/24 -j RETURN")).toBeLessThan(
       rules.indexOf("-A tarpit -p tcp -j TARPIT"),
     );
@@ -316,16 +321,30 @@ describe("rules print", () => {
 
   test("in front of a DROP that is there already", () => {
     const rules = parseRules(filter(guard, drop));
-    expect(printRules({ ...request, rules }).at(-1)?.rule).toBe("-I INPUT 2 -p tcp -j tarpit");
+    expect(printRules({ ...request, rules }).at(-1)?.rule).toBe("-I INPUT 4 -p tcp -j tarpit");
     expect(
       printRules({ ...request, rules, ssh: { peer: "203.0.113.9", port: "22" } }).at(-1)?.rule,
-    ).toBe("-I INPUT 3 -p tcp -j tarpit");
+    ).toBe("-I INPUT 5 -p tcp -j tarpit");
+    const open = parseRules(
+      filter(
+        "-A INPUT -i lo -j ACCEPT",
+        "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT",
+        drop,
+      ),
+    );
+    expect(printRules({ ...request, rules: open }).map((one) => one.rule)).toEqual([
+      "-N tarpit",
+      "-A tarpit -p tcp -j TARPIT",
+      "-I INPUT 3 -p tcp -j tarpit",
+    ]);
   });
 
   test("the way back takes everything away but the DROP", () => {
     const undo = undoRules(printRules({ ...request, ports: ["23"] })).map((one) => one.rule);
     expect(undo).toEqual([
       "-D INPUT -p tcp --dport 23 -j tarpit",
+      "-D INPUT -i lo -j ACCEPT",
+      "-D INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
       "-D OUTPUT -p tcp --sport 23 -m conntrack --ctstate UNTRACKED -j ACCEPT",
       "-D PREROUTING -p tcp --dport 23 -j CT --notrack",
       "-F tarpit",
