@@ -283,7 +283,7 @@ describe("rules print", () => {
       ssh: { peer: "203.0.113.9", port: "22" },
     }).map((one) => one.rule);
     // Each goes to the first place: the last of them is the first rule.
-    expect(rules.filter((one) => one.startsWith("-I INPUT 1 ")).at(-1)).toBe(
+    expect(rules.findLast((one) => one.startsWith("-I INPUT 1 "))).toBe(
       "-I INPUT 1 -s 203.0.113.9 -p tcp --dport 22 -j ACCEPT",
     );
     expect(rules.indexOf("-A tarpit -s 192.0.2.0/24 -j RETURN")).toBeLessThan(

@@ -3,6 +3,7 @@ import { changes, summarize } from "../../src/core/stuck/summary.ts";
 import { letGo, parseTable, versionOfTable } from "../../src/core/stuck/table.ts";
 import { toPrometheus } from "../../src/core/stuck/prometheus.ts";
 import { describeEstimate, describeStuck, lasting, logLine } from "../../src/cli/render/stuck.ts";
+import { painter } from "../../src/cli/commands/stuck.ts";
 import { makeStyle } from "../../src/cli/render/style.ts";
 import { readStuck } from "../../src/app/stuck.ts";
 import { FakeProcesses, fakePorts, MemoryFiles } from "../support/ports.ts";
@@ -114,6 +115,21 @@ describe("the summary", () => {
       "1h 1m",
       "2d 7h",
     ]);
+  });
+
+  test("the live view writes what changed, and everything after a resize", () => {
+    const written: string[] = [];
+    const paint = painter((text) => written.push(text));
+    const size = { columns: 80, rows: 24 };
+    paint(["a", "b", "c"], size);
+    paint(["a", "b", "c"], size);
+    paint(["a", "x"], size);
+    paint(["a", "x"], { columns: 60, rows: 24 });
+    const [first, second, third] = written.map((one) => JSON.stringify(one));
+    expect(written).toHaveLength(3);
+    expect(first).toMatch(/2J.*1;1Ha.*2;1Hb.*3;1Hc/);
+    expect(second).toMatch(/^"[^a]*2;1Hx.{0,30}3;1H.{0,30}"$/);
+    expect(third).toMatch(/2J.*1;1Ha.*2;1Hx/);
   });
 
   test("Prometheus: every sample has a type, buckets are cumulative", () => {
