@@ -122,12 +122,14 @@ function judgeSignatures(host: HostFacts, check: Check): void {
     if (by !== undefined && one.bytes !== undefined && !one.signed)
       check.add("module.unsigned", { file: one.path, by }, { file: one.path });
   }
-  if (
-    by === undefined &&
-    (host.config === undefined || factOf(host.facts, "lockdown")?.status === "unreadable")
-  )
-    check.unread("lockdown", "it is for root only");
+  if (by !== undefined) return;
+  const lockdown = factOf(host.facts, "lockdown")?.status;
+  if (lockdown === "unreadable") check.unread("lockdown", "it is for root only");
+  else if (host.config === undefined && lockdown !== "ok" && !has(host, "sig_enforce"))
+    check.unread("module signatures", "no file here says whether the kernel wants them");
 }
+
+const has = (host: HostFacts, name: string): boolean => readFile(host.facts, name) !== undefined;
 
 /** Who refuses an unsigned module. Secure Boot alone does not: distributions tie lockdown to it. */
 function signatureRule(host: HostFacts): string | undefined {

@@ -53,7 +53,7 @@ export function judgeFacts(
 
 /** Connection tracking is there: the kernel counts its entries. */
 const isTracked = (facts: Facts): boolean =>
-  facts.records.some((one) => one.name === "conntrack count" && one.status === "ok");
+  facts.records.some((one) => /^conntrack (count|slab)$/.test(one.name) && one.status === "ok");
 
 /** Rules and counters that were there and could not be read, or were left out: said, never passed over. */
 function unreadFacts(facts: Facts, check: Check): void {
