@@ -44,17 +44,23 @@ there() {
   return 1
 }
 
-# A small file, without another process; LINES of it at most.
+# A small file, LINES of it at most; one process, or none for one line (where printf is the shell's own).
 small() {
   there "$1" "$2" || return 0
   printf '@ %s\n|%s\n' "$1" "$2"
-  left=${3-64}
   {
-    while [ "$left" -gt 0 ] && { IFS= read -r text || [ -n "$text" ]; }; do
-      printf '|%s\n' "$text"
-      left=$((left - 1))
-    done <"$2"
-  } 2>/dev/null && printf '|=0\n' || printf '|=unreadable\n'
+    if [ "${3-64}" = 1 ]; then
+      text=
+      { IFS= read -r text || :; } <"$2" && printf '|%s\n' "$text"
+    else
+      sed -n "s/^/|/
+${3-64}{
+p
+q
+}
+p" <"$2"
+    fi
+  } 2>/dev/null && printf '\n|=0\n' || printf '\n|=unreadable\n'
 }
 
 # The lines of a file that a pattern is found in; $2 may be a .gz.
@@ -74,13 +80,15 @@ lines() {
   } 2>/dev/null | mark
 }
 
-# A file's first bytes in hexadecimal.
+# A file's first bytes in hexadecimal. A busybox without one of the two programs often has the other.
+dump=hexdump
+od -A n -v -t x1 -N 1 </dev/null >/dev/null 2>&1 && dump='od'
 bytes() {
   there "$1" "$2" || return 0
   printf '@ %s\n' "$1"
   {
     printf '%s\n' "$2"
-    if have od; then
+    if [ "$dump" = od ]; then
       od -A n -v -t x1 -N "$3" <"$2"
     else
       hexdump -v -n "$3" -e '16/1 "%02x " "\n"' <"$2"
@@ -132,7 +140,7 @@ kmod* | module-init-tools* | modprobe\ version*) run modprobe modprobe -n -v xt_
 *) none modprobe skipped ;;
 esac
 run kernels ls /boot "/lib/modules"
-symbols='^# CONFIG_64BIT\|^CONFIG_64BIT\|CONFIG_COMPAT[ =]\|TARPIT\|XTABLES\|_LEGACY[ =]\|NFT_COMPAT[ =]\|_NF_IPTABLES[ =]\|NF_CONNTRACK[ =]\|NF_TABLES[ =]\|MODULE_SIG\|CONFIG_MODULES[ =]\|CONFIG_IPV6[ =]\|CONFIG_NETFILTER[ =]'
+symbols='^# CONFIG_64BIT\|^CONFIG_64BIT\|CONFIG_COMPAT[ =]\|TARPIT\|XTABLES\|_LEGACY[ =]\|NFT_COMPAT[ =]\|_NF_IPTABLES[ =]\|NF_CONNTRACK[ =]\|NF_TABLES[ =]\|MODULE_SIG\|CONFIG_MODULES[ =]\|CONFIG_SMP[ =]\|CONFIG_PREEMPT\|MODVERSIONS[ =]\|MODULE_UNLOAD[ =]\|CONFIG_NET_NS[ =]\|CONFIG_IPV6[ =]\|CONFIG_NETFILTER[ =]'
 config=/proc/config.gz
 for at in "$tree/build/.config" "$tree/config" "/boot/config-$release" /proc/config.gz; do
   [ -r "$at" ] && config=$at
@@ -154,8 +162,7 @@ for at in /lib/libxtables.so.* /usr/lib/libxtables.so.* /lib64/libxtables.so.* /
   [ "$count" -le 4 ] && bytes 'elf libxtables' "$at" 64
 done
 printf '@ environment\n'
-for at in "${XTABLES_LIBDIR-}" "${IPTABLES_LIB_DIR-}" "${IP6TABLES_LIB_DIR-}"; do printf '%s\n' "$at" | mark; done
-printf '|=0\n'
+printf '%s\n' "${XTABLES_LIBDIR-}" "${IPTABLES_LIB_DIR-}" "${IP6TABLES_LIB_DIR-}" '=0' | mark
 dirs='/lib/iptables /usr/lib/iptables /usr/local/lib/iptables /lib/xtables /usr/lib/xtables /usr/libexec/xtables
 /usr/local/lib/xtables /usr/local/libexec/xtables /lib64/iptables /usr/lib64/iptables /lib64/xtables /usr/lib64/xtables'
 set -f
@@ -166,18 +173,20 @@ set -- ${XTABLES_LIBDIR-} ${IPTABLES_LIB_DIR-} ${IP6TABLES_LIB_DIR-} $dirs
 unset IFS
 set +f
 count=0
+found=0
 for dir in "$@" /usr/lib/*/xtables; do
   [ -d "$dir" ] || continue
   count=$((count + 1))
   [ "$count" -le 16 ] || break
-  printf '@ directory\n'
-  printf '%s\n' "$dir" | mark
+  printf '@ directory\n|%s\n' "$dir"
   for name in libxt_standard.so libipt_standard.so libxt_tcp.so libxt_LOG.so libipt_LOG.so libipt_ULOG.so; do
     [ -e "$dir/$name" ] && printf '|%s\n' "$name"
   done
   printf '|=0\n'
   for name in libipt_TARPIT.so libip6t_TARPIT.so libxt_TARPIT.so; do
-    [ -e "$dir/$name" ] && bytes extension "$dir/$name" 131072
+    [ -e "$dir/$name" ] || continue
+    found=$((found + 1))
+    if [ "$found" -le 8 ]; then bytes extension "$dir/$name" 131072; else none extension skipped; fi
   done
 done
 

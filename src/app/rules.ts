@@ -107,7 +107,7 @@ export async function print(options: PrintOptions, ports: Ports): Promise<Printe
   const rules = printRules({
     ...options,
     own: options.own.filter((net) => familyOf(net) === family),
-    ssh: sshPeer(ports),
+    ssh: await sshPeer(ports),
     kernel: options.kernel,
     rules: set,
   });
@@ -139,8 +139,33 @@ const isPort = (text: string): boolean => {
   );
 };
 
-/** sshd(8) sets SSH_CONNECTION: client, its port, server, its port. */
-function sshPeer(ports: Ports): { readonly peer: string; readonly port: string } | undefined {
-  const [peer = "", , , port = ""] = (ports.host.env["SSH_CONNECTION"] ?? "").split(" ");
+/** sshd(8) sets SSH_CONNECTION: client, its port, server, its port. A link-local one has its interface behind %. */
+async function sshPeer(
+  ports: Ports,
+): Promise<{ readonly peer: string; readonly port: string } | undefined> {
+  const told =
+    ports.host.env["SSH_CONNECTION"] ?? (await ofAncestors("SSH_CONNECTION", ports)) ?? "";
+  const [client = "", , , port = ""] = told.split(" ");
+  const peer = client.replace(/%.*$/, "");
   return isNetwork(peer) && isPort(port) ? { peer, port } : undefined;
+}
+
+/** More than any login has between its shell and this program. */
+const generations = 16;
+
+/** sudo(8) drops a variable that the shell it was started from still has (proc(5): environ, stat). */
+async function ofAncestors(name: string, ports: Ports): Promise<string | undefined> {
+  const read = (path: string): Promise<string> => ports.files.readText(path).catch(() => "");
+  let of = "self";
+  for (let left = generations; left > 0; left -= 1) {
+    // The name in front of the parent's number may hold anything, brackets too.
+    const parent = /\) \S (\d+) [^)]*$/.exec(await read(`/proc/${of}/stat`))?.[1];
+    if (parent === undefined || parent === "0") return undefined;
+    const found = (await read(`/proc/${parent}/environ`))
+      .split("\0")
+      .find((one) => one.startsWith(`${name}=`));
+    if (found !== undefined) return found.slice(name.length + 1);
+    of = parent;
+  }
+  return undefined;
 }

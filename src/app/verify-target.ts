@@ -4,6 +4,7 @@ import { factBytes } from "../core/probe/facts.ts";
 import { judgeFacts, type Verdict } from "../core/probe/judge.ts";
 import { atLeast } from "../core/probe/versions.ts";
 import type { Ports } from "../ports.ts";
+import { archNames, loadArch } from "./data.ts";
 import { collectFacts, type Source } from "./verify/facts.ts";
 import { packedAs, unpackModule } from "./verify/unpack-module.ts";
 
@@ -38,7 +39,8 @@ export async function verifyTarget(request: TargetRequest, ports: Ports): Promis
     throw notLive("--live tries rules on this machine only", `--${source.kind}`);
   ports.log.stage("probe", subjectOf(source));
   const facts = await collectFacts(source, request.rules, ports);
-  const verdict = judgeFacts(facts, await unpackAll(facts.records, ports));
+  const arches = await Promise.all((await archNames(ports)).map((name) => loadArch(name, ports)));
+  const verdict = judgeFacts(facts, await unpackAll(facts.records, ports), arches);
   const live = request.live ? await tryLive(verdict, ports) : { findings: [], checked: [] };
   const findings = [...verdict.findings, ...live.findings];
   const { host } = verdict;

@@ -1,3 +1,4 @@
+import type { Location, Log, Result } from "sarif";
 import type { Checked, Evidence, Severity } from "./findings.ts";
 
 /** One finding with its words, for the formats other programs read. */
@@ -64,18 +65,19 @@ ${[...cases, ...passed].join("\n")}
 `;
 }
 
-const levels: Readonly<Record<Severity, string>> = {
+/** A result whose kind is not "fail" has no level (SARIF 2.1.0, 3.27.10). */
+const levels: Readonly<Record<Severity, Result.level>> = {
   error: "error",
   warning: "warning",
-  info: "note",
-  unchecked: "note",
+  info: "none",
+  unchecked: "none",
 };
 
 /** A path as a URI reference (RFC 3986); facts have names with spaces in them. */
 const uri = (file: string): string => file.split("/").map(encodeURIComponent).join("/");
 
 /** SARIF 2.1.0 (OASIS): what code hosts show beside the lines of a file. */
-export function toSarif({ version, findings }: ToldReport): object {
+export function toSarif({ version, findings }: ToldReport): Log {
   const codes = [...new Set(findings.map((one) => one.code))].toSorted();
   return {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
@@ -102,7 +104,7 @@ export function toSarif({ version, findings }: ToldReport): object {
   };
 }
 
-const location = (evidence: Evidence): object => ({
+const location = (evidence: Evidence): Location => ({
   physicalLocation: {
     artifactLocation: { uri: uri(evidence.file) },
     ...(evidence.line === undefined

@@ -7,7 +7,11 @@ export interface TargetFindingArguments {
   "width.uname": { readonly machine: string; readonly bits: number };
   "width.split": { readonly iptables: string; readonly kernel: string };
   "width.backwards": { readonly file: string };
-  "width.compat-off": { readonly kernel: string; readonly symbol: string };
+  "width.compat-off": {
+    readonly kernel: string;
+    readonly symbol: string;
+    readonly arch?: string;
+  };
   "split.rule": {
     readonly name: string;
     readonly verdict: string;
@@ -24,7 +28,7 @@ export interface TargetFindingArguments {
   "ulog.conf": { readonly kernel: string };
   "ulog.packets": { readonly from: number; readonly at: number };
   "ulogd.width": { readonly bits: number; readonly kernel: number };
-  "target.absent": { readonly kernel: string };
+  "target.absent": { readonly kernel: string; readonly arch?: string };
   "target.loadable": { readonly path: string };
   "target.no-ipv6": Record<never, never>;
   "target.builtin": Record<never, never>;
@@ -45,10 +49,12 @@ export interface TargetFindingArguments {
     readonly file: string;
     readonly actual: string;
     readonly expected: string;
+    readonly arch?: string;
   };
   "module.unsigned": { readonly file: string; readonly by: string };
   "module.disabled": Record<never, never>;
   "module.no-depmod": { readonly file: string };
+  "module.no-alias": { readonly alias: string };
   "kernel.no-legacy": { readonly kernel: string };
   "kernel.no-nft-compat": { readonly kernel: string };
   "backend.clash": { readonly nft: number; readonly legacy: number };
@@ -57,6 +63,8 @@ export interface TargetFindingArguments {
     readonly looked: readonly string[];
     readonly iptables: string;
     readonly put: string;
+    readonly arch?: string;
+    readonly abi?: string;
   };
   "so.elsewhere": {
     readonly file: string;
@@ -80,6 +88,11 @@ export interface TargetFindingArguments {
   "so.two-builds": { readonly file: string; readonly than: string };
   "so.libc": { readonly file: string; readonly needs: string; readonly has: string };
   "so.no-hash": { readonly file: string; readonly has: string };
+  "so.libxtables": {
+    readonly files: readonly string[];
+    readonly actual: string;
+    readonly expected: string;
+  };
   "conntrack.full": { readonly count: number; readonly max: number };
   "cookie.dropped": { readonly dropped: number; readonly segments: number };
   "stuck.held": { readonly held: number };
@@ -96,7 +109,12 @@ export interface TargetFindingArguments {
   "rule.unreached": { readonly chain: string };
   "rule.new-only": { readonly chain: string };
   "rule.variants": Record<never, never>;
-  "rule.counters": { readonly packets: number; readonly bytes: number };
+  "rule.counters": {
+    readonly packets: number;
+    readonly bytes: number;
+    /** Hours they were collected over; undefined when nobody knows. */
+    readonly hours?: number;
+  };
   "rule.shadowed": { readonly line: number; readonly by: string };
   "rule.invalid-drop": { readonly line: number };
   "rule.log-flood": {
@@ -125,6 +143,12 @@ export interface TargetFindingArguments {
   "live.no-namespace": { readonly said: string };
   "live.not-held": { readonly state: string };
   "live.conntrack": { readonly before: number; readonly after: number };
+  "live.measured": {
+    readonly before: number;
+    readonly during: number;
+    readonly after: number;
+  };
+  "live.loaded": { readonly modules: readonly string[] };
   "live.kernel-log": { readonly text: string };
 }
 
@@ -156,6 +180,7 @@ export const targetSeverities = {
   "module.unsigned": "error",
   "module.disabled": "error",
   "module.no-depmod": "error",
+  "module.no-alias": "warning",
   "kernel.no-legacy": "error",
   "kernel.no-nft-compat": "error",
   "backend.clash": "warning",
@@ -174,6 +199,7 @@ export const targetSeverities = {
   "so.two-builds": "warning",
   "so.libc": "error",
   "so.no-hash": "error",
+  "so.libxtables": "error",
   "conntrack.full": "warning",
   "cookie.dropped": "warning",
   "stuck.held": "info",
@@ -212,6 +238,8 @@ export const targetSeverities = {
   "live.no-namespace": "error",
   "live.not-held": "error",
   "live.conntrack": "warning",
+  "live.measured": "info",
+  "live.loaded": "info",
   "live.kernel-log": "warning",
 } as const satisfies Record<
   keyof TargetFindingArguments,

@@ -3,7 +3,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { kitOk, launcher, scratch } from "../support/cli.ts";
-import { root } from "../support/artifacts.ts";
+import type { Arch } from "../../src/core/arch.ts";
+import { parseFacts } from "../../src/core/probe/facts.ts";
+import { judgeFacts } from "../../src/core/probe/judge.ts";
+import { loadArchFile, root } from "../support/artifacts.ts";
+import { elfHead, factsText, good, hexRecord } from "../support/facts.ts";
 
 const { dir, remove } = scratch("arches");
 afterAll(remove);
@@ -34,8 +38,42 @@ describe.each([
     ]);
     expect(readdirSync(artifacts)).toContain("xt_TARPIT.ko");
     expect(kitOk(["verify", "--artifacts", artifacts])).toContain("checks passed");
+    for (const abi of readdirSync(join(artifacts, "extensions")))
+      expect(foundOnMachine(artifacts, loadArchFile(arch), abi), abi).toEqual([]);
   });
 });
+
+/** What verify finds on a machine of this arch that has these files: the judges of foreign files read each width and endianness. */
+function foundOnMachine(artifacts: string, arch: Arch, name: string): readonly string[] {
+  const abi = arch.abis.find((one) => one.name === name);
+  if (!abi) throw new Error(`${name} is no ABI of ${arch.name}`);
+  const { kernel } = JSON.parse(readFileSync(join(artifacts, "metadata.json"), "utf8")) as {
+    kernel: { release: string };
+  };
+  const { release } = kernel;
+  const head = hexRecord("/sbin/iptables", elfHead(abi.elf.bits, abi.elf.machine, abi.elf.endian));
+  const file = (path: string, from: string): string[] =>
+    hexRecord(path, readFileSync(join(artifacts, from)));
+  const directory = "/usr/lib/xtables";
+  const text = factsText(good, {
+    uname: [`Linux ${release} ${arch.name}`],
+    symbols: ["/proc/kallsyms", `${"0".repeat(arch.elf.bits / 4)} T _text`],
+    config: ["/boot/config", ...readFileSync(join(artifacts, "config"), "utf8").split("\n")],
+    "elf iptables": head,
+    "elf sh": head,
+    "elf libxtables": undefined,
+    directory: [directory, "libxt_standard.so"],
+    extension: file(`${directory}/libipt_TARPIT.so`, `extensions/${name}/libipt_TARPIT.so`),
+    "extension #2": file(`${directory}/libxt_TARPIT.so`, `extensions/${name}/libxt_TARPIT.so`),
+    module: file(`/lib/modules/${release}/xt_TARPIT.ko`, "xt_TARPIT.ko"),
+  });
+  const facts = parseFacts(text);
+  if (!facts) throw new Error("no facts");
+  const { findings } = judgeFacts(facts, undefined, arches.map(loadArchFile));
+  return findings
+    .filter((one) => /^(so|module)\./.test(one.code) && one.severity !== "info")
+    .map((one) => `${one.code} ${JSON.stringify(one.args)}`);
+}
 
 /** `doctor --install` leaves recommended packages out, and cross compilers only recommend a C library. */
 test.each(arches)("%s: on a bare machine its packages bring a C library", (arch) => {

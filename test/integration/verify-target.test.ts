@@ -1,10 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { liveTest } from "../../src/app/verify/live.ts";
 import { verifyTarget } from "../../src/app/verify-target.ts";
-import { parseFacts } from "../../src/core/probe/facts.ts";
+import { factBytes, parseFacts } from "../../src/core/probe/facts.ts";
+import { judgeFacts } from "../../src/core/probe/judge.ts";
+import { extensionFiles } from "../../src/core/probe/places.ts";
 import type { Finding } from "../../src/core/findings.ts";
 import {
   compileExtension,
@@ -15,7 +17,7 @@ import {
 } from "../support/artifacts.ts";
 import { kit } from "../support/cli.ts";
 import { elfHead, factsText, good, hexRecord, sparc64, type Records } from "../support/facts.ts";
-import { fakePorts, FakeProcesses } from "../support/ports.ts";
+import { fakePorts, FakeProcesses, MemoryFiles } from "../support/ports.ts";
 
 const world = testWorld();
 afterAll(() => world.remove());
@@ -192,6 +194,26 @@ describe("extensions and modules of another machine", () => {
       "module.wrong-machine",
       () => ({ module: hexRecord(ko, module()), symbols: ["/proc/kallsyms", "c0100000 T _text"] }),
     ],
+    // Another machine of the same width.
+    [
+      "module.wrong-machine",
+      () => {
+        const bytes = module();
+        bytes.writeUInt16LE(arch.elf.machine === 62 ? 183 : 62, 18);
+        return { module: hexRecord(ko, bytes) };
+      },
+    ],
+    ["module.no-target", () => ({ module: hexRecord(ko, module('NAME="TARPOT"')) })],
+    ["module.identity", () => ({ module: hexRecord(ko, module("SIZE=8")) })],
+    ["module.identity", () => ({ module: hexRecord(ko, module("HOOKS=8")) })],
+    ["module.identity", () => ({ module: hexRecord(ko, module("REVISION=7")) })],
+    [
+      "module.vermagic-flags",
+      () => ({
+        module: hexRecord(ko, module('FLAGS="mod_unload "')),
+        config: [...(good["config"] as readonly string[]), "CONFIG_SMP=y"],
+      }),
+    ],
     ["target.stock", () => ({ module: hexRecord(ko, module(stock)) })],
     [
       "target.loaded-other",
@@ -278,6 +300,54 @@ describe("--live", () => {
     expect(findings.map((one) => one.code)).toEqual(code === undefined ? [] : [code]);
   });
 
+  test("what connection tracking cost is told", async () => {
+    const { findings } = await answer({
+      steps: [step("tarpit")],
+      ipv4: { ...held, held: 1 },
+      conntrack: { before: 0, after: 1 },
+    });
+    expect(findings.map((one) => [one.code, one.args])).toEqual([
+      ["live.measured", { before: 0, during: 1, after: 1 }],
+    ]);
+  });
+
+  test("modules that came with the test go again, others stay; what stays is told", async () => {
+    const row = (name: string, uses = 0): string => `${name} 16384 ${uses} - Live 0x0`;
+    const files = new MemoryFiles({ "/proc/modules": row("xt_LOG") });
+    const removed: string[] = [];
+    const processes = new FakeProcesses(["unshare", "rmmod"], ({ program, args }) => {
+      if (program === "unshare") {
+        void files.write(
+          "/proc/modules",
+          ["xt_LOG", "usb_storage", "xt_TARPIT"]
+            .map((name) => row(name))
+            .concat(row("x_tables", 1))
+            .join("\n"),
+        );
+        return { stdout: JSON.stringify({ steps: [step("tarpit")], conntrack: {} }) };
+      }
+      if (program === "rmmod") {
+        removed.push(...args);
+        void files.write("/proc/modules", [row("xt_LOG"), row("x_tables", 1)].join("\n"));
+      }
+      return {};
+    });
+    const { findings } = await liveTest(fakePorts({ processes, files }));
+    expect(removed).toEqual(["xt_TARPIT"]);
+    expect(findings.map((one) => [one.code, one.args])).toEqual([
+      ["live.loaded", { modules: ["x_tables"] }],
+    ]);
+  });
+
+  test("a machine without the state match: tracking is unchecked, not wrong", async () => {
+    const { findings } = await answer({
+      steps: [step("track", 1, "No chain/target/match by that name"), step("tarpit")],
+      ipv4: held,
+      conntrack: {},
+    });
+    expect(findings.map((one) => one.code)).toEqual(["facts.unread"]);
+  });
+
   test("what the kernel says during the test is told", async () => {
     let logs = 0;
     const processes = new FakeProcesses(["unshare"], ({ program }) => {
@@ -328,51 +398,151 @@ describe("the probe", () => {
     },
   );
 
-  test("starts a bounded number of programs, all of them on its list", () => {
-    const listed = /Programs it may start[^]*?\n[^#]/.exec(readFileSync(script, "utf8"))?.[0] ?? "";
-    const bin = at("bin");
-    mkdirSync(bin);
-    const log = at("started");
-    const names = [
-      "cat",
-      "find",
-      "getconf",
-      "grep",
-      "gzip",
-      "id",
-      "ls",
-      "od",
-      "sed",
-      "uname",
-      "modprobe",
-      "iptables",
-      "ip6tables",
-      "rm",
-      "cp",
-      "mv",
-      "touch",
-      "tee",
-      "awk",
-      "mkdir",
-      "wget",
-      "nc",
-    ];
+  const listed = (): readonly string[] => {
+    const text = readFileSync(script, "utf8");
+    const list = /Programs it may start[^:]*: ([^;]*);/.exec(text)?.[1] ?? "";
+    return list
+      .replaceAll(/[\s#]+/g, " ")
+      .trim()
+      .split(", ");
+  };
+  const shells: readonly (readonly string[])[] = [["dash"], ["bash"], ["busybox", "sh"], ["posh"]];
+  const which = (name: string): string =>
+    spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim();
+  /** A directory with the programs of the list and nothing else, each of which tells when it is started. */
+  const only = (names: readonly string[], log: string): string => {
+    const bin = mkdtempSync(join(world.dir, "bin-"));
     for (const name of names) {
-      const real = spawnSync("sh", ["-c", `command -v ${name}`], {
-        encoding: "utf8",
-      }).stdout.trim();
-      writeFileSync(
-        join(bin, name),
-        `#!/bin/sh\necho ${name} >> ${log}\n${real === "" ? "exit 127" : `exec ${real} "$@"`}\n`,
-        { mode: 0o755 },
-      );
+      const real = spawnSync("bash", ["-c", `type -P ${name}`], { encoding: "utf8" }).stdout.trim();
+      if (real !== "")
+        writeFileSync(join(bin, name), `#!/bin/sh\necho ${name} >> ${log}\nexec ${real} "$@"\n`, {
+          mode: 0o755,
+        });
     }
-    spawnSync("/bin/sh", [script, "--no-rules"], {
-      env: { PATH: `${bin}:/usr/bin:/bin:/usr/sbin:/sbin` },
+    return bin;
+  };
+  /** The script's own PATH brings the system's directories; without that line it has what it is given. */
+  const bare = (): string => {
+    const path = join(world.dir, "bare.sh");
+    writeFileSync(path, readFileSync(script, "utf8").replace(/^PATH=.*$/m, ""));
+    return path;
+  };
+
+  test("the list of utilities is the documented one", () => {
+    const text = readFileSync(join(root, "docs/probe.md"), "utf8");
+    expect(listed().length).toBeGreaterThan(8);
+    for (const name of listed()) expect(text).toContain(`\`${name}\``);
+  });
+
+  test.each(shells)("needs nothing but its list under %s", (...shell) => {
+    const log = at(`log-${shell[0]}`);
+    const bin = only(listed(), log);
+    const ran = spawnSync(
+      which(shell[0] as string),
+      [...shell.slice(1), bare(), "--no-rules"] as string[],
+      {
+        encoding: "utf8",
+        env: { PATH: bin },
+      },
+    );
+    expect(ran.stderr).toBe("");
+    const facts = parseFacts(ran.stdout);
+    expect(facts).toMatchObject({ whole: true, strange: 0 });
+    const status = (name: string) => facts?.records.find((one) => one.name === name)?.status;
+    expect([status("uname"), status("symbols"), status("elf sh"), status("boot")]).toEqual(
+      Array.from({ length: 4 }, () => "ok"),
+    );
+    expect(status("iptables")).toBe("missing");
+  });
+
+  test("without any of them it still says what it could not read", () => {
+    const ran = spawnSync(which("dash"), [bare()], { encoding: "utf8", env: { PATH: "/nowhere" } });
+    const facts = parseFacts(ran.stdout);
+    expect(facts?.whole).toBe(true);
+    expect(facts?.records.find((one) => one.name === "uname")?.status).toBe("missing");
+    const { findings } = judgeFacts(facts as NonNullable<typeof facts>);
+    expect(findings.filter((one) => one.code === "facts.required").length).toBeGreaterThan(0);
+  });
+
+  test("od or hexdump, whichever a busybox has: the same bytes", () => {
+    const dumps = [["od"], ["hexdump"]].map((names) => {
+      const others = listed().filter((name) => name !== "od" && name !== "hexdump");
+      const bin = only([...others, ...names], at("log-dump"));
+      const busybox = which("busybox");
+      writeFileSync(
+        join(bin, names[0] as string),
+        `#!/bin/sh\nexec ${busybox} ${names[0]} "$@"\n`,
+        {
+          mode: 0o755,
+        },
+      );
+      const ran = spawnSync(which("dash"), [bare(), "--no-rules"], {
+        encoding: "utf8",
+        env: { PATH: bin },
+      });
+      const facts = parseFacts(ran.stdout);
+      const found = facts?.records.find((one) => one.name === "elf sh");
+      expect(found?.status).toBe("ok");
+      return found && factBytes(found).bytes.toString("hex");
     });
-    const started = readFileSync(log, "utf8").trim().split("\n");
-    expect(started.length).toBeLessThan(100);
-    for (const name of new Set(started)) expect(listed).toContain(name);
+    expect(dumps[0]).toMatch(/^7f454c46/);
+    expect(dumps[0]).toBe(dumps[1]);
+  });
+
+  test.each(shells)(
+    "starts a bounded number of processes under %s, whatever it finds",
+    (...shell) => {
+      const dirs = Array.from({ length: 40 }, (_, index) => {
+        const dir = at(`found/${index}`);
+        mkdirSync(dir, { recursive: true });
+        for (const name of extensionFiles) writeFileSync(join(dir, name), "x");
+        return dir;
+      });
+      const trace = at(`trace-${shell[0]}`);
+      spawnSync(
+        "strace",
+        [
+          "-f",
+          "-e",
+          "trace=process",
+          "-o",
+          trace,
+          which(shell[0] ?? "sh"),
+          ...shell.slice(1),
+          script,
+          "--no-rules",
+        ],
+        { env: { ...process.env, XTABLES_LIBDIR: dirs.join(":") } },
+      );
+      const born = new Set(
+        readFileSync(trace, "utf8")
+          .split("\n")
+          .map((line) => line.split(" ")[0]),
+      );
+      expect(born.size).toBeGreaterThan(50);
+      expect(born.size).toBeLessThan(shell[0] === "posh" ? 400 : 250);
+    },
+  );
+
+  test("writes nothing", () => {
+    const trace = at("trace-files");
+    spawnSync("strace", [
+      "-f",
+      "-e",
+      "trace=openat,open,creat,unlink,unlinkat,mkdir,rename,connect,init_module,finit_module",
+      "-o",
+      trace,
+      "sh",
+      script,
+    ]);
+    const opened = readFileSync(trace, "utf8").split("\n");
+    expect(opened.length).toBeGreaterThan(100);
+    const wrote = opened.filter((line) =>
+      /O_WRONLY|O_RDWR|O_CREAT|creat\(|unlink|mkdir|rename|module\(|AF_INET/.test(line),
+    );
+    expect(wrote.filter((line) => !/"\/dev\/(null|tty)"|ENOENT|xtables\.lock/.test(line))).toEqual(
+      [],
+    );
   });
 
   test("tarpit-kit probe prints it, byte for byte", () => {

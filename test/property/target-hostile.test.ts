@@ -157,6 +157,67 @@ describe("the program on hostile files", () => {
       expect(ran.stdout.length).toBeLessThan(20_000);
     }
     expect(existsSync(at("PWNED"))).toBe(false);
-    rmSync(dir, { recursive: true });
   });
+
+  test("wrong encodings are refused or read, never a bug of ours", () => {
+    const rules = "*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -j TARPIT\nCOMMIT\n";
+    const texts = [
+      `\ufeff${rules}`,
+      factsText(good),
+      "# version 1 now 5 peers 1\n4 192.0.2.1 1 192.0.2.2 2 1 2 3 4 dp--\n",
+    ];
+    const kinds = [
+      (text: string) => Buffer.from(text, "utf16le"),
+      (text: string) =>
+        Buffer.concat([Buffer.from([0xfe, 0xff]), Buffer.from(text, "utf16le").swap16()]),
+      (text: string) => Buffer.from(text.replaceAll("\n", "\r\n")),
+      (text: string) => Buffer.from(text.replaceAll("\n", "\0")),
+      () => Buffer.alloc(0),
+      () => Buffer.from([0xff, 0xfe, 0xfd, 0xc3, 0x28, 0x80]),
+    ];
+    for (const [index, encode] of kinds.entries())
+      for (const [which, args] of [["rules", "lint"], ["verify", "--facts"], ["stuck"]].entries()) {
+        writeFileSync(at("encoded"), encode(texts[which] as string));
+        const ran = kit([...args, at("encoded")]);
+        expect([0, 1, 2], `${args.join(" ")} ${index}: ${ran.stderr}`).toContain(ran.code);
+        expect(ran.stdout).not.toMatch(obeyed);
+      }
+  }, 180_000);
+
+  test("no word of a user's reaches a printed command unless it is what it should be", () => {
+    const words = [
+      "INPUT; touch PWNED",
+      "$(touch PWNED)",
+      "IN\nPUT",
+      "-F",
+      "a".repeat(40),
+      "OUTPUT",
+      "",
+      "\u202eTUPNI",
+    ];
+    for (const word of words) expect(kit(["rules", "print", "--", word]).code, word).toBe(2);
+    for (const word of [
+      "$(touch PWNED)",
+      "192.0.2.0/24; x",
+      "::/129",
+      "1.2.3",
+      "192.0.2.0/33",
+      "192.0.2.256",
+      "-j",
+    ])
+      expect(kit(["rules", "print", "INPUT", `--own=${word}`]).code, word).toBe(2);
+    for (const word of ["23;x", "70000", "9:1", "$(x)", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16"])
+      expect(kit(["rules", "print", "INPUT", `--ports=${word}`]).code, word).toBe(2);
+    const peer = (text: string): string =>
+      kit(["rules", "print", "INPUT"], { SSH_CONNECTION: text }).stdout;
+    for (const text of ["$(x) 1 y 22", "192.0.2.1;x 1 y 22", "192.0.2.1 1 y 22;x", "\n 1 2 3"])
+      expect(peer(text)).not.toContain("logged in");
+    expect(peer("192.0.2.1 1 192.0.2.2 22")).toContain("-s 192.0.2.1 -p tcp --dport 22 -j ACCEPT");
+    expect(
+      kit(["rules", "print", "INPUT", "--as", "ip6tables"], {
+        SSH_CONNECTION: "fe80::1%eth0 1 fe80::2%eth0 22",
+      }).stdout,
+    ).toContain("-s fe80::1 -p tcp --dport 22");
+    rmSync(dir, { recursive: true });
+  }, 180_000);
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { findExtensionTargets, registersTarget } from "../../src/core/abi/extension.ts";
 import { judgeConfig } from "../../src/core/abi/judge-config.ts";
@@ -12,6 +12,7 @@ import {
 } from "../../src/core/deb.ts";
 import { depmodOverride, kernelScripts } from "../../src/core/deb-scripts.ts";
 import { dkmsConf, linesIn } from "../../src/core/dkms.ts";
+import { readModule } from "../../src/core/abi/module.ts";
 import { parseElf } from "../../src/core/elf/file.ts";
 import { loadImage } from "../../src/core/elf/load.ts";
 import { parseDotconfig } from "../../src/core/kconfig/dotconfig.ts";
@@ -37,6 +38,29 @@ crossTest("Debian's stock libxt_TARPIT.so reads as decoded by hand", () => {
   expect(registersTarget(image)).toBe(true);
   expect(findExtensionTargets(image, "DELUDE")).toEqual([]);
 });
+/** Built by the package xtables-addons-dkms, which the tests' set-up installs on x86_64. */
+const stockModules = (): string[] =>
+  readdirSync("/lib/modules")
+    .map((name) => `/lib/modules/${name}/updates/dkms/xt_TARPIT.ko`)
+    .filter((path) => existsSync(path));
+
+if (process.arch === "x64")
+  crossTest(
+    "the stock module has our name, revision and size, and is told by its description",
+    () => {
+      const [path = ""] = stockModules();
+      const elf = parseElf(readFileSync(path));
+      const facts = readModule(elf, loadImage(elf), "TARPIT");
+      const each = { name: "TARPIT", revision: 0, targetSize: 1, hooks: 6, proto: 6 };
+      expect(facts.targets).toMatchObject([
+        { ...each, family: 2 },
+        { ...each, family: 10 },
+      ]);
+      expect(facts.description).toMatch(/^Xtables: "TARPIT"/);
+      expect(facts.aliases).toContain("ipt_TARPIT");
+    },
+  );
+
 describe("judging", () => {
   const vermagic = (text: string, config: string) =>
     judgeVermagic("x.ko", text, {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { anyArguments } from "../support/facts.ts";
 import { describeFinding, wordsOf } from "../../src/cli/render/findings.ts";
 import {
   finding,
@@ -9,86 +10,6 @@ import {
   type FindingCode,
 } from "../../src/core/findings.ts";
 
-/** Every argument any finding has; a code takes what it needs. */
-const args = {
-  file: "FILE",
-  reason: "REASON",
-  line: 3,
-  text: "TEXT",
-  expected: "EXPECTED",
-  actual: "ACTUAL",
-  dir: "/out/x",
-  arch: "sparc64",
-  than: "OTHER",
-  wanted: ["WANTED"],
-  field: "FIELD",
-  where: "WHERE",
-  format: "zst",
-  alias: "ALIAS",
-  license: "LICENSE",
-  module: "MODULE",
-  flag: "FLAG",
-  symbol: "SYMBOL",
-  has: true,
-  value: "n",
-  why: "target",
-  check: "CHECK",
-  version: "18",
-  path: "PATH",
-  freeMiB: 1,
-  totalMiB: 1,
-  wantedMiB: 2,
-  what: "WHAT",
-  fact: "FACT",
-  machine: "MACHINE",
-  bits: 64,
-  known: 1,
-  iptables: "IPTABLES",
-  kernel: "KERNEL",
-  name: "NAME",
-  verdict: "works",
-  sizes: "SIZES",
-  names: ["NAMES"],
-  from: 165,
-  at: 185,
-  files: ["FILES"],
-  takes: "TAKES",
-  loaded: "LOADED",
-  onDisk: "ONDISK",
-  how: "HOW",
-  by: "BY",
-  nft: 1,
-  legacy: 1,
-  used: "USED",
-  other: "OTHER",
-  looked: ["LOOKED"],
-  put: "PUT",
-  size: 4,
-  needs: "NEEDS",
-  count: 1,
-  max: 2,
-  dropped: 1,
-  segments: 2,
-  held: 1,
-  rules: 1,
-  proto: "PROTO",
-  hook: "HOOK",
-  chain: "CHAIN",
-  table: "TABLE",
-  packets: 1,
-  bytes: 1,
-  target: "TARGET",
-  before: 1,
-  linesADay: 1,
-  bytesADay: 1,
-  family: 4,
-  untracked: true,
-  said: "SAID",
-  rule: "RULE",
-  state: "STATE",
-  after: 1,
-};
-
 describe("findings", () => {
   test("every code has words, without holes", () => {
     for (const code of Object.keys(severities) as FindingCode[]) {
@@ -96,7 +17,7 @@ describe("findings", () => {
       const made = {
         code,
         severity: severities[code],
-        args: { ...args, ...why },
+        args: { ...anyArguments, ...why },
       } as unknown as Finding;
       const { what, next } = wordsOf(made);
       expect(what.length, code).toBeGreaterThan(10);

@@ -93,6 +93,31 @@ const cases: readonly (readonly [code: string, ...changes: Records[]])[] = [
     { module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")) },
   ],
   [
+    "module.no-alias",
+    absent,
+    {
+      module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")),
+      "modules.alias": ["/lib/modules/6.1.192/modules.alias", "alias ip6t_TARPIT xt_TARPIT"],
+    },
+  ],
+  [
+    "target.blocked",
+    absent,
+    {
+      module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")),
+      modprobe: ["install /bin/true "],
+    },
+  ],
+  ["so.libxtables", { "elf libxtables": hexRecord("/usr/lib/libxtables.so.12", i386) }],
+  [
+    "ulog.packets",
+    old("2.6.32", "1.4.8"),
+    {
+      "elf ulogd": hexRecord("/usr/sbin/ulogd", sparc32),
+      "ulogd.conf": ["/etc/ulogd.conf", 'plugin="/usr/lib/ulogd/ulogd_inppkt_ULOG.so"'],
+    },
+  ],
+  [
     "module.disabled",
     absent,
     {
@@ -246,6 +271,57 @@ describe("each finding has a machine that shows it", () => {
   });
 });
 
+describe("what could not be read is unchecked, by its name, and never passed over", () => {
+  const ko = hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x"));
+  const compat = { "elf iptables": hexRecord("/sbin/iptables", i386), config: "missing" } as const;
+  const packed = hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko.zst", Buffer.from("x"));
+  const cases: readonly (readonly [fact: string, reason: RegExp, ...changes: Records[]])[] = [
+    ["rules iptables-save", /no-rules/, { "rules iptables-save": "skipped" }],
+    ["lockdown", /root only/, absent, { module: ko, lockdown: "unreadable" }],
+    ["module signatures", /no file/, absent, { module: ko, config: "missing" }],
+    ["/lib/modules/6.1.192/xt_TARPIT.ko", /./, { module: ko }],
+    ["/lib/modules/6.1.192/xt_TARPIT.ko.zst", /packed/, { module: packed }],
+    ["config", /no configuration/, { config: "missing" }],
+    ["NETFILTER_XTABLES_COMPAT", /no configuration/, compat],
+    ["tarpit", /root only/, { tarpit: "unreadable" }],
+    ["tarpit stat", /root only/, { "tarpit stat": "unreadable" }],
+    ["extension", /eight/, { extension: "skipped" }],
+    ["boot loader", /no configuration/, { loaders: [] }],
+  ];
+  test.each(cases.map(([fact, reason, ...changes]) => ({ fact, reason, changes })))(
+    "$fact",
+    ({ fact, reason, changes }) => {
+      const found = judge(...changes).filter((one) => one.code === "facts.unread");
+      expect(found).toContainEqual(
+        expect.objectContaining({
+          severity: "unchecked",
+          args: { fact, reason: expect.stringMatching(reason) },
+        }),
+      );
+    },
+  );
+
+  test("iptables-save that ended badly, and facts that end in the middle", () => {
+    const text = factsText(good).replace(
+      /(@ rules iptables-save\n(?:\|.*\n)*?)\|=0/,
+      "$1|iptables-save: boom\n|=1",
+    );
+    const bad = parseFacts(text.replace("-A INPUT", "iptables-save: -A INPUT"));
+    const { findings } = judgeFacts(bad as NonNullable<typeof bad>);
+    expect(
+      findings.some(
+        (one) => one.code === "facts.unread" && one.args.fact === "rules iptables-save",
+      ),
+    ).toBe(true);
+    const cut = parseFacts(factsText(good).replace(/\|=0\n@ boot/, "@ boot"));
+    expect(
+      judgeFacts(cut as NonNullable<typeof cut>).findings.some(
+        (one) => one.code === "facts.unread" && one.args.reason.includes("middle"),
+      ),
+    ).toBe(true);
+  });
+});
+
 describe("a 64-bit kernel under a 32-bit iptables: every cell", () => {
   const limit = splitExtensions.find(
     (one) => one.name === "limit",
@@ -334,6 +410,46 @@ describe("a 64-bit kernel under a 32-bit iptables: every cell", () => {
   });
 });
 
+describe("where each iptables looks", () => {
+  const x = Buffer.from("x");
+  const at = (version: string, path: string, environment = ["", "", ""]): string[] =>
+    codes({
+      iptables: [`iptables v${version}`],
+      directory: undefined,
+      environment,
+      extension: hexRecord(path, x),
+    }).filter((code) => /^so\.(elsewhere|missing|unreadable)$/.test(code));
+  const found = ["so.unreadable"];
+
+  test.each([
+    ["1.2.9", "/lib/iptables/libipt_TARPIT.so", found],
+    ["1.3.8", "/usr/lib/iptables/libipt_TARPIT.so", found],
+    ["1.4.0", "/usr/local/lib/iptables/libipt_TARPIT.so", found],
+    ["1.4.0", "/lib/iptables/libxt_TARPIT.so", ["so.elsewhere"]],
+    ["1.4.0", "/lib/xtables/libipt_TARPIT.so", ["so.elsewhere"]],
+    ["1.4.1", "/lib/xtables/libxt_TARPIT.so", found],
+    ["1.4.11", "/usr/libexec/xtables/libipt_TARPIT.so", found],
+    ["1.4.1", "/lib/iptables/libipt_TARPIT.so", ["so.elsewhere"]],
+    ["1.4.12", "/usr/lib/xtables/libxt_TARPIT.so", found],
+    ["1.6.2", "/usr/lib/iptables/libxt_TARPIT.so", found],
+    ["1.4.12", "/lib/xtables/libxt_TARPIT.so", ["so.elsewhere"]],
+    ["1.8.9", "/usr/libexec/xtables/libxt_TARPIT.so", ["so.elsewhere"]],
+  ])("iptables %s, %s: %j", (version, path, expected) => {
+    expect(at(version, path)).toEqual(expected);
+  });
+
+  test.each([
+    ["1.8.9", ["/a:/b", "/c", "/d"], "/b", found],
+    ["1.8.9", ["/a:/b", "/c", "/d"], "/c", ["so.elsewhere"]],
+    ["1.8.9", ["", "/c", "/d"], "/c", found],
+    ["1.8.9", ["", "", "/d"], "/d", found],
+    ["1.3.8", ["/a", "/c", ""], "/c", found],
+    ["1.3.8", ["/a", "", ""], "/a", ["so.elsewhere"]],
+  ])("iptables %s, environment %j, %s: %j", (version, environment, dir, expected) => {
+    expect(at(version, `${dir}/libipt_TARPIT.so`, environment)).toEqual(expected);
+  });
+});
+
 describe("widths", () => {
   test.each([
     ["0000000000404000 T _start", x86, "sparc64", undefined],
@@ -354,6 +470,45 @@ describe("widths", () => {
         "elf iptables": hexRecord("/sbin/iptables", sparc64),
       }),
     ).toContain("width.uname");
+  });
+  test("a 2.4 machine in the words of its time: ksyms, modutils, slabs, iptables 1.2", () => {
+    const tree = "/lib/modules/2.4.27";
+    const machine: Records = {
+      ...old("2.4.27", "1.2.11"),
+      symbols: ["/proc/ksyms", "0000000000404000 prom_root_R1d2c3b4a"],
+      libc: ["glibc 2.3.2"],
+      "ip_tables targets": ["/proc/net/ip_tables_targets", "TARPIT", "LOG"],
+      "ip6_tables targets": "missing",
+      ip6tables: "missing",
+      "elf libxtables": undefined,
+      modules: ["/proc/modules", "ipt_TARPIT 3456 1", "ip_tables 17000 3 [ipt_TARPIT]"],
+      "modules.dep": [
+        `${tree}/modules.dep`,
+        `${tree}/kernel/net/ipv4/netfilter/ipt_TARPIT.o:\t${tree}/kernel/net/ipv4/netfilter/ip_tables.o`,
+      ],
+      config: "missing",
+      directory: ["/lib/iptables", "libipt_standard.so"],
+      "conntrack count": undefined,
+      "conntrack slab": ["/proc/slabinfo", "ip_conntrack       8100   8190    384  819  819    1"],
+      "conntrack max": ["/proc/sys/net/ipv4/ip_conntrack_max", "8184"],
+      "tarpit stat": "missing",
+      loaders: [
+        "/etc/silo.conf:1:image=/boot/vmlinuz-2.4.27",
+        "/etc/silo.conf:3:image=/boot/vmlinuz-2.4.20",
+      ],
+    };
+    const found = judge(machine);
+    expect(found.find((one) => one.code === "conntrack.full")?.args).toEqual({
+      count: 8100,
+      max: 8184,
+    });
+    expect(found.filter((one) => one.severity === "error").map((one) => one.code)).toEqual([
+      "so.missing",
+    ]);
+    expect(found.find((one) => one.code === "so.missing")?.args).toMatchObject({
+      looked: ["/lib/iptables"],
+    });
+    expect(found.map((one) => one.code)).toContain("split.avoid");
   });
   test("an old UltraSPARC: 1.2.9 fails, 1.2.10 built for the split works", () => {
     const rule = withRule("-A INPUT -m limit --limit 3/hour -j LOG");

@@ -42,6 +42,23 @@ describe("rules lint", () => {
     ["rule.unreached", 7, [":own - [0:0]", guard, "-A own -p tcp -j TARPIT"]],
     ["rule.new-only", 6, [guard, "-A INPUT -p tcp -m state --state NEW -j TARPIT"]],
     ["rule.new-only", 6, [guard, "-A INPUT -p tcp -m tcp --syn -j TARPIT"]],
+    // As iptables-save writes --syn, and in the jump instead of the rule.
+    [
+      "rule.new-only",
+      6,
+      [guard, "-A INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j TARPIT"],
+    ],
+    ["rule.new-only", 6, [guard, "-A INPUT -p tcp -m state --state RELATED,NEW -j TARPIT"]],
+    [
+      "rule.new-only",
+      7,
+      [
+        ":own - [0:0]",
+        guard,
+        "-A INPUT -p tcp -m state --state NEW -j own",
+        "-A own -p tcp -j TARPIT",
+      ],
+    ],
     ["rule.variants", 6, [guard, "-A INPUT -p tcp -j TARPIT --honeypot --reset"]],
     ["rule.shadowed", 7, [guard, drop, target]],
     ["rule.shadowed", 7, [guard, "-A INPUT -p tcp -j ACCEPT", target]],
@@ -53,6 +70,8 @@ describe("rules lint", () => {
     ["rule.invalid-drop", 7, [guard, "-A INPUT -m state --state INVALID -j DROP", target]],
     ["rule.log-flood", 6, [guard, '-A INPUT -p tcp -j LOG --log-prefix "a b"', target]],
     ["rule.log-flood", 6, [guard, "-A INPUT -j NFLOG", target]],
+    // A chain that logs and comes back.
+    ["rule.log-flood", 6, [":logs - [0:0]", "-A logs -j LOG", guard, "-A INPUT -j logs", target]],
     ["rule.before-accept", 5, [target, guard]],
     ["rule.lockout", 5, [target]],
     ["rule.not-before-drop", 6, [guard, target, "-A INPUT -p udp --dport 9 -j LOG", drop]],
@@ -76,6 +95,9 @@ describe("rules lint", () => {
       "-A INPUT -p udp -j LOG",
       "-A INPUT -p tcp --dport 80 -j LOG",
       "-A INPUT -m state --state NEW -j LOG",
+      ":logs - [0:0]\n-A logs -j LOG\n-A INPUT -p tcp -m limit --limit 1/s -j logs",
+      ":logs - [0:0]\n-A logs -j LOG\n-A INPUT -p udp -j logs",
+      ":logs - [0:0]\n-A logs -p tcp --dport 80 -j LOG\n-A INPUT -j logs",
     ])
       expect(codes(filter(guard, log, "-A INPUT -p tcp --dport 23 -j TARPIT")), log).toEqual([]);
   });
@@ -126,8 +148,68 @@ describe("rules lint", () => {
     ).toHaveLength(10);
     expect(find(many, "rule.more")?.args).toMatchObject({ count: 40 });
     expect(find(filter(guard, "[7:300] -A INPUT -p tcp -j TARPIT"), "rule.counters")?.args).toEqual(
-      { packets: 7, bytes: 300 },
+      { packets: 7, bytes: 300, hours: 48 },
     );
+  });
+
+  test("a log in front of many rules is told once", () => {
+    const rules = [
+      "-A INPUT -p tcp -j LOG",
+      ...Array.from({ length: 9 }, (_, at) => `-A INPUT -p tcp --dport ${at + 1} -j TARPIT`),
+    ];
+    const found = lintRules(filter(guard, ...rules), question).findings;
+    expect(found.filter((one) => one.code === "rule.log-flood")).toHaveLength(1);
+  });
+
+  test("later segments may match: an inverted --syn, states that are not NEW alone", () => {
+    for (const match of [
+      "! --tcp-flags FIN,SYN,RST,ACK SYN",
+      "--tcp-flags SYN,ACK ACK",
+      "! --syn",
+      "-m state --state NEW,ESTABLISHED",
+      "-m state --state NEW,UNTRACKED",
+    ])
+      expect(codes(filter(guard, `-A INPUT -p tcp ${match} -j TARPIT`)), match).toEqual([]);
+  });
+
+  test("OUTPUT that rejects is closed as one that drops", () => {
+    const reject = (rule: string) => codes(filter(guard, target, rule));
+    expect(reject("-A OUTPUT -j REJECT --reject-with icmp-port-unreachable")).toEqual([
+      "rule.reply-policy",
+    ]);
+    expect(reject("-A OUTPUT -m state --state INVALID -j REJECT")).toEqual(["rule.reply-invalid"]);
+  });
+
+  test("the kernel says that connections are tracked, whatever the rules say", () => {
+    const tracked = (set: string) =>
+      lintRules(set, { ...question, tracked: true }).findings.some(
+        (one) => one.code === "rule.tracked",
+      );
+    expect(tracked(filter(guard, target))).toBe(true);
+    expect(
+      tracked(
+        `*raw\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -j NOTRACK\nCOMMIT\n${filter(guard, target)}`,
+      ),
+    ).toBe(false);
+    expect(find(filter(guard, target), "rule.tracked")).toBeUndefined();
+  });
+
+  test("-I in a long chain keeps the order of iptables", () => {
+    const many = Array.from(
+      { length: 1200 },
+      (_, at) => `-A INPUT -p tcp --dport ${at + 1} -j ACCEPT`,
+    );
+    const chain = parseRules(
+      filter(
+        ...many,
+        "-I INPUT -p tcp -j A",
+        "-I INPUT -p tcp -j B",
+        "-I INPUT 2 -p tcp -j C",
+        "-I INPUT -p tcp -j D",
+      ),
+    ).tables[0]?.chains.get("INPUT");
+    expect(chain?.rules.slice(0, 5).map((one) => one.jump)).toEqual(["D", "B", "C", "A", "ACCEPT"]);
+    expect(chain?.rules).toHaveLength(1204);
   });
 
   test("a chain that leads to itself ends", () => {
@@ -185,6 +267,8 @@ describe("rules print", () => {
 
   test("TARPIT with -p tcp, directly before the DROP", () => {
     expect(printRules(request).map((one) => one.rule)).toEqual([
+      "-I INPUT 1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+      "-I INPUT 1 -i lo -j ACCEPT",
       "-N tarpit",
       "-A tarpit -p tcp -j TARPIT",
       "-A INPUT -p tcp -j tarpit",
@@ -198,7 +282,10 @@ describe("rules print", () => {
       own: ["192.0.2.0/24"],
       ssh: { peer: "203.0.113.9", port: "22" },
     }).map((one) => one.rule);
-    expect(rules[0]).toBe("-I INPUT 1 -s 203.0.113.9 -p tcp --dport 22 -j ACCEPT");
+    // Each goes to the first place: the last of them is the first rule.
+    expect(rules.findLast((one) => one.startsWith("-I INPUT 1 "))).toBe(
+      "-I INPUT 1 -s 203.0.113.9 -p tcp --dport 22 -j ACCEPT",
+    );
     expect(rules.indexOf("-A tarpit -s 192.0.2.0/24 -j RETURN")).toBeLessThan(
       rules.indexOf("-A tarpit -p tcp -j TARPIT"),
     );
@@ -234,16 +321,30 @@ describe("rules print", () => {
 
   test("in front of a DROP that is there already", () => {
     const rules = parseRules(filter(guard, drop));
-    expect(printRules({ ...request, rules }).at(-1)?.rule).toBe("-I INPUT 2 -p tcp -j tarpit");
+    expect(printRules({ ...request, rules }).at(-1)?.rule).toBe("-I INPUT 4 -p tcp -j tarpit");
     expect(
       printRules({ ...request, rules, ssh: { peer: "203.0.113.9", port: "22" } }).at(-1)?.rule,
-    ).toBe("-I INPUT 3 -p tcp -j tarpit");
+    ).toBe("-I INPUT 5 -p tcp -j tarpit");
+    const open = parseRules(
+      filter(
+        "-A INPUT -i lo -j ACCEPT",
+        "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT",
+        drop,
+      ),
+    );
+    expect(printRules({ ...request, rules: open }).map((one) => one.rule)).toEqual([
+      "-N tarpit",
+      "-A tarpit -p tcp -j TARPIT",
+      "-I INPUT 3 -p tcp -j tarpit",
+    ]);
   });
 
   test("the way back takes everything away but the DROP", () => {
     const undo = undoRules(printRules({ ...request, ports: ["23"] })).map((one) => one.rule);
     expect(undo).toEqual([
       "-D INPUT -p tcp --dport 23 -j tarpit",
+      "-D INPUT -i lo -j ACCEPT",
+      "-D INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
       "-D OUTPUT -p tcp --sport 23 -m conntrack --ctstate UNTRACKED -j ACCEPT",
       "-D PREROUTING -p tcp --dport 23 -j CT --notrack",
       "-F tarpit",

@@ -3,10 +3,12 @@ import { changes, summarize } from "../../src/core/stuck/summary.ts";
 import { letGo, parseTable, versionOfTable } from "../../src/core/stuck/table.ts";
 import { toPrometheus } from "../../src/core/stuck/prometheus.ts";
 import { describeEstimate, describeStuck, lasting, logLine } from "../../src/cli/render/stuck.ts";
+import { painter } from "../../src/cli/commands/stuck.ts";
 import { makeStyle } from "../../src/cli/render/style.ts";
 import { readStuck } from "../../src/app/stuck.ts";
 import { FakeProcesses, fakePorts, MemoryFiles } from "../support/ports.ts";
 import { factsText, good } from "../support/facts.ts";
+import { metricsTrouble } from "../support/metrics.ts";
 
 const head =
   "# version 1 now 10000 peers 4096\n# family source sport destination dport first last segments bytes marks\n";
@@ -115,6 +117,21 @@ describe("the summary", () => {
     ]);
   });
 
+  test("the live view writes what changed, and everything after a resize", () => {
+    const written: string[] = [];
+    const paint = painter((text) => written.push(text));
+    const size = { columns: 80, rows: 24 };
+    paint(["a", "b", "c"], size);
+    paint(["a", "b", "c"], size);
+    paint(["a", "x"], size);
+    paint(["a", "x"], { columns: 60, rows: 24 });
+    const [first, second, third] = written.map((one) => JSON.stringify(one));
+    expect(written).toHaveLength(3);
+    expect(first).toMatch(/2J.*1;1Ha.*2;1Hb.*3;1Hc/);
+    expect(second).toMatch(/^"[^a]*2;1Hx.{0,30}3;1H.{0,30}"$/);
+    expect(third).toMatch(/2J.*1;1Ha.*2;1Hx/);
+  });
+
   test("Prometheus: every sample has a type, buckets are cumulative", () => {
     const text = toPrometheus(
       summary,
@@ -126,13 +143,10 @@ describe("the summary", () => {
     );
     expect(text).toContain("tarpit_held_connections 3\n");
     expect(text).toContain("tarpit_syn_total 7\n");
-    expect(text).toContain('tarpit_hold_seconds{le="+Inf"} 5\n');
+    expect(text).toContain('tarpit_hold_seconds_bucket{le="+Inf"} 5\n');
     expect(text).not.toContain("bad");
-    for (const line of text
-      .trim()
-      .split("\n")
-      .filter((one) => !one.startsWith("#")))
-      expect(line).toMatch(/^[a-z_]+(\{le="[^"]+"\})? \d+(\.\d+)?$/);
+    expect(metricsTrouble(text)).toEqual([]);
+    expect(metricsTrouble(text.replace("seconds histogram", "seconds gauge"))).not.toEqual([]);
   });
 });
 

@@ -6,6 +6,13 @@ import type { Command, Ports } from "../../ports.ts";
 const binaryPackage = "libxtables-dev";
 const sourcePackage = "iptables";
 
+/** A source package, by a binary package of it that the machine knows. */
+export interface DebianSource {
+  readonly source: string;
+  readonly binary: string;
+  readonly version: string;
+}
+
 /** Version of the iptables source the machine's own headers come from, e.g. `1.8.9-2`. */
 export async function iptablesVersion(ports: Ports): Promise<string> {
   const query: Command = {
@@ -67,23 +74,26 @@ async function aptTrouble(work: string, what: string, ports: Ports) {
   });
 }
 
+export const downloadIptables = (work: string, version: string, ports: Ports): Promise<string> =>
+  downloadSource(work, { source: sourcePackage, binary: binaryPackage, version }, ports);
+
 /**
- * Downloads Debian's source package of iptables into `work`, verified by apt
+ * Downloads a source package of Debian's into `work`, verified by apt
  * (InRelease signature, then hashes), and returns the path of the upstream tarball.
  */
-export async function downloadIptables(
+export async function downloadSource(
   work: string,
-  version: string,
+  { source, binary, version }: DebianSource,
   ports: Ports,
 ): Promise<string> {
   const policy = await ports.processes.run({
     program: "apt-cache",
-    args: ["policy", binaryPackage],
+    args: ["policy", binary],
     env: { LC_ALL: "C" },
   });
   const stanzas = sourceStanzas(parseAptSources(await configuredSources(ports)), policy.stdout);
   if (stanzas === "")
-    throw await aptTrouble(work, `no configured apt source offers ${binaryPackage}`, ports);
+    throw await aptTrouble(work, `no configured apt source offers ${binary}`, ports);
   await ports.files.write(join(work, "deb-src.sources"), stanzas);
   for (const dir of ["lists/partial", "cache/archives/partial"])
     await ports.files.mkdir(join(work, dir));
@@ -91,16 +101,12 @@ export async function downloadIptables(
     throw await aptTrouble(work, "apt cannot read the package lists", ports);
   const download = (what: string) => apt(work, ["source", "--download-only", what], ports);
   // A point release may have replaced the version the headers are from: then the newest will do.
-  if (!(await download(`${sourcePackage}=${version}`)) && !(await download(sourcePackage))) {
-    throw await aptTrouble(work, `apt cannot download the source package ${sourcePackage}`, ports);
+  if (!(await download(`${source}=${version}`)) && !(await download(source))) {
+    throw await aptTrouble(work, `apt cannot download the source package ${source}`, ports);
   }
   const tarball = (await ports.files.list(work)).find((name) =>
     /\.orig\.tar\.[a-z0-9]+$/.test(name),
   );
   if (tarball) return join(work, tarball);
-  throw await aptTrouble(
-    work,
-    `the source package ${sourcePackage} holds no upstream tarball`,
-    ports,
-  );
+  throw await aptTrouble(work, `the source package ${source} holds no upstream tarball`, ports);
 }

@@ -1,12 +1,12 @@
 import { Argument, Option } from "commander";
 import { badInput } from "../../core/errors.ts";
 import type { Severity } from "../../core/findings.ts";
-import { toJUnit, toSarif } from "../../core/report-formats.ts";
 import type { Ports } from "../../ports.ts";
 import { type Define, globalsOf, type Outcome } from "../command.ts";
 import { describeReport, toldOf } from "../render/report.ts";
 import { describeRules, type RulesForm } from "../render/rules.ts";
 import { grouped } from "../render/target-words-rules.ts";
+import { formatted, type Format } from "./formats.ts";
 import { collect, example, present, wholeNumber } from "./options.ts";
 
 interface Options {
@@ -18,7 +18,7 @@ interface Options {
   readonly rules?: string;
   readonly hours?: number;
   readonly failOn: Severity;
-  readonly format?: "human" | "json" | "junit" | "sarif";
+  readonly format?: Format;
 }
 
 export const defineRules: Define = (program, run) => {
@@ -124,23 +124,16 @@ async function onLint(file: string | undefined, options: Options, ports: Ports):
   const report = await lint({ ...present({ file, hours: options.hours }) }, ports);
   const ok = !failing(report.findings, options.failOn);
   const title = `${report.file}: ${grouped(report.rules)} rules, ${grouped(report.targets)} with TARPIT`;
-  const told = {
-    subject: report.file,
-    version: "",
-    findings: report.findings.map(toldOf),
-    checked: [],
-  };
-  const text =
-    options.format === "junit"
-      ? toJUnit(told)
-      : options.format === "sarif"
-        ? `${JSON.stringify(toSarif(told), null, 2)}\n`
-        : undefined;
   return {
     ok,
     json: { ...report, findings: report.findings.map((one) => ({ ...one, ...toldOf(one) })) },
-    ...(text === undefined ? {} : { stdout: text }),
+    ...(await formatted(
+      options.format,
+      report.file,
+      { findings: report.findings, checked: [] },
+      ports,
+    )),
     table: (style) =>
-      describeReport({ findings: report.findings, checked: report.rules, ok, title }, style),
+      describeReport({ findings: report.findings, checked: undefined, ok, title }, style),
   };
 }

@@ -150,9 +150,9 @@ async function follow(request: StuckRequest, options: Options, ports: Ports): Pr
 const screen = {
   enter: "\u001b[?1049h\u001b[?25l",
   leave: "\u001b[?25h\u001b[?1049l",
-  home: "\u001b[H",
+  clear: "\u001b[2J",
+  line: (row: number): string => `\u001b[${row};1H`,
   clearLine: "\u001b[K",
-  clearBelow: "\u001b[J",
 };
 
 async function watch(
@@ -166,6 +166,7 @@ async function watch(
   let draw = (): void => undefined;
   let last: { readonly at: number; readonly bytes: number } | undefined;
   const redraw = (): void => draw();
+  const paint = painter((text) => stdout.write(text));
   stdout.write(screen.enter);
   stdout.on("resize", redraw);
   try {
@@ -178,7 +179,7 @@ async function watch(
           ? undefined
           : Math.max(0, summary.bytes - last.bytes) / seconds;
       last = { at, bytes: summary.bytes };
-      draw = () => stdout.write(frame(reading.subject, summary, rate, options, style));
+      draw = () => paint(frame(reading.subject, summary, rate, options, style), stdout);
       draw();
     });
   } finally {
@@ -188,6 +189,27 @@ async function watch(
   return { ok: true, json: { results: [] } };
 }
 
+/** Writes the lines that changed and no others: over ssh, and for who looks on. All of them after a resize. */
+export function painter(write: (text: string) => void) {
+  let shown: readonly string[] = [];
+  let size = "";
+  return (lines: readonly string[], { columns = 80, rows = 24 }: Size): void => {
+    const now = `${columns}x${rows}`;
+    let text = "";
+    if (now !== size) [text, shown, size] = [screen.clear, [], now];
+    for (let at = 0; at < Math.max(lines.length, shown.length); at += 1) {
+      const line = lines[at] ?? "";
+      if (line !== (shown[at] ?? "")) text += `${screen.line(at + 1)}${line}${screen.clearLine}`;
+    }
+    shown = lines;
+    if (text !== "") write(text);
+  };
+}
+interface Size {
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
 /** One screenful: never a line more than there is room for, so that nothing scrolls. */
 function frame(
   subject: string,
@@ -195,7 +217,7 @@ function frame(
   rate: number | undefined,
   options: Options,
   style: ReturnType<typeof makeStyle>,
-): string {
+): readonly string[] {
   const { columns = 80, rows = 24 } = process.stdout;
   const most = Math.max(1, Math.min(options.top, rows - 16));
   const text = describeStuck(
@@ -207,8 +229,5 @@ function frame(
     .split("\n")
     .slice(0, rows - 2);
   const foot = style.dim(`every ${options.interval} s, Ctrl-C ends`);
-  return `${screen.home}${[...lines, "", foot]
-    .map((line) => `${line}${screen.clearLine}`)
-    .slice(0, rows)
-    .join("\r\n")}${screen.clearBelow}`;
+  return [...lines, "", foot].slice(0, rows);
 }

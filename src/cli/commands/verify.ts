@@ -1,12 +1,12 @@
 import { Option } from "commander";
 import type { Severity } from "../../core/findings.ts";
 import { badInput } from "../../core/errors.ts";
-import { toJUnit, toSarif } from "../../core/report-formats.ts";
 import type { Ports } from "../../ports.ts";
 import type { Source } from "../../app/verify/facts.ts";
 import { type Define, globalsOf, type Outcome } from "../command.ts";
 import { describeReport, toldOf } from "../render/report.ts";
 import { describeVerify } from "../render/verify.ts";
+import { formatted, type Format } from "./formats.ts";
 import { example } from "./options.ts";
 
 interface Options {
@@ -17,7 +17,7 @@ interface Options {
   readonly live: boolean;
   readonly rules: boolean;
   readonly failOn: Severity;
-  readonly format?: "human" | "json" | "junit" | "sarif";
+  readonly format?: Format;
 }
 
 const sources = ["artifacts", "host", "root", "facts"] as const;
@@ -104,7 +104,7 @@ async function onArtifacts(dir: string, options: Options, ports: Ports): Promise
   return {
     ok,
     json: { ...report, ok },
-    ...(await other(options, dir, report, ports)),
+    ...(await formatted(options.format, dir, report, ports)),
     table: (style) => describeVerify({ ...report, ok }, style),
   };
 }
@@ -124,7 +124,7 @@ async function onTarget(options: Options, ports: Ports): Promise<Outcome> {
   return {
     ok: report.ok,
     json: { ...report, findings: report.findings.map((one) => ({ ...one, ...toldOf(one) })) },
-    ...(await other(options, report.subject, report, ports)),
+    ...(await formatted(options.format, report.subject, report, ports)),
     table: (style) => describeReport({ ...report, checked: report.checked.length, title }, style),
   };
 }
@@ -134,23 +134,3 @@ const sourceOf = ({ host, root, facts }: Options): Source => {
   if (root !== undefined) return { kind: "root", dir: root };
   return facts === undefined ? { kind: "local" } : { kind: "facts", file: facts };
 };
-
-type Report = Pick<Parameters<typeof toJUnit>[0], "checked"> & {
-  readonly findings: Parameters<typeof toldOf>[0][] | readonly Parameters<typeof toldOf>[0][];
-};
-
-/** The formats of other programs, as text for stdout. */
-async function other(
-  { format }: Options,
-  subject: string,
-  report: Report,
-  ports: Ports,
-): Promise<{ stdout?: string }> {
-  if (format !== "junit" && format !== "sarif") return {};
-  const text = await ports.files.readText(`${ports.packageRoot}/package.json`);
-  const { version } = JSON.parse(text) as { version: string };
-  const told = { subject, version, findings: report.findings.map(toldOf), checked: report.checked };
-  return {
-    stdout: format === "junit" ? toJUnit(told) : `${JSON.stringify(toSarif(told), null, 2)}\n`,
-  };
-}

@@ -34,7 +34,8 @@ const names: Readonly<Record<Severity, string>> = {
 
 interface Shown {
   readonly findings: readonly Finding[];
-  readonly checked: number;
+  /** Undefined where nothing is counted. */
+  readonly checked: number | undefined;
   readonly ok: boolean;
   /** What was judged, in one line. */
   readonly title: string;
@@ -53,7 +54,7 @@ export function describeReport(shown: Shown, style: Style): string {
   const verdict = ok ? style.green("ok") : style.red("not ok");
   const lines = [
     `${style.bold(verdict)}  ${safe(shown.title)}`,
-    `    ${[...counts, `${shown.checked} passed`].join(", ")}`,
+    `    ${[...counts, ...(shown.checked === undefined ? [] : [`${shown.checked} passed`])].join(", ") || "nothing to say"}`,
   ];
   for (const severity of order) {
     const those = findings.filter((one) => one.severity === severity);
@@ -89,7 +90,11 @@ function describeOne(finding: Finding, style: Style): string[] {
       code,
       place,
       evidence?.text &&
-        cut(evidence.text, Math.max(20, width - code.length - (place?.length ?? 0) - 6)),
+        // The counters of a rule are told in words, where they matter.
+        cut(
+          evidence.text.replace(/^\[\d+:\d+\] /, ""),
+          Math.max(20, width - code.length - (place?.length ?? 0) - 6),
+        ),
     ]
       .filter(Boolean)
       .join("  ");

@@ -66,7 +66,8 @@ function peerTable(peers: readonly Peer[], columns: number, style: Style): strin
 
 function histogram(buckets: readonly Bucket[], style: Style): string[] {
   const largest = Math.max(1, ...buckets.map((one) => one.count));
-  return buckets.map(({ label, count }) => {
+  const last = buckets.findLastIndex((one) => one.count > 0);
+  return buckets.slice(0, last + 1).map(({ label, count }) => {
     const bar = "█".repeat(Math.round((count / largest) * barWidth)) || (count > 0 ? "▏" : "");
     return `held ${label.padEnd(12)} ${style.green(bar.padEnd(barWidth))} ${grouped(count).padStart(8)}`;
   });

@@ -10,8 +10,8 @@ type HostWords = {
 
 const place = (file: string): string =>
   /^[\w./+:@=-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
-const install = (put: string): string =>
-  `tarpit-kit build --arch ARCH, then cp extensions/ABI/lib*_TARPIT.so ${place(put)}/`;
+const install = (put: string, arch = "ARCH", abi = "ABI"): string =>
+  `tarpit-kit build --arch ${arch}, then cp extensions/${abi}/lib*_TARPIT.so ${place(put)}/`;
 
 const verdicts: Readonly<Record<string, string>> = {
   "works-split-build":
@@ -58,10 +58,10 @@ export const hostWords: HostWords = {
     why: "it cannot run there",
     next: "install the 32-bit iptables of this machine",
   }),
-  "width.compat-off": ({ kernel, symbol }) => ({
+  "width.compat-off": ({ kernel, symbol, arch = "ARCH" }) => ({
     what: `CONFIG_${symbol} is off in kernel ${kernel}, and iptables is a 32-bit program`,
     why: "the kernel refuses every table of a 32-bit iptables (it is a switch since 5.13, off by default since 6.4)",
-    next: `tarpit-kit build --arch ARCH --set ${symbol}=y`,
+    next: `tarpit-kit build --arch ${arch} --set ${symbol}=y`,
   }),
   "split.rule": ({ name, verdict, sizes, kernel, iptables }) => ({
     what: `-m/-j ${name} with 32-bit iptables ${iptables} on 64-bit kernel ${kernel}: ${verdicts[verdict] ?? verdict}`,
@@ -99,10 +99,10 @@ export const hostWords: HostWords = {
     what: `ulogd is a ${bits}-bit program on a ${kernel}-bit kernel`,
     why: "NFLOG is safe there, ULOG is not",
   }),
-  "target.absent": ({ kernel }) => ({
+  "target.absent": ({ kernel, arch = "ARCH" }) => ({
     what: `kernel ${kernel} has no TARPIT target: not built in, not loaded, no module`,
     why: 'iptables answers "No chain/target/match by that name"',
-    next: "tarpit-kit build --arch ARCH, then install its kernel and modules",
+    next: `tarpit-kit build --arch ${arch}, then install its kernel and modules`,
   }),
   "target.loadable": ({ path }) => ({ what: `TARPIT is not loaded; the first rule loads ${path}` }),
   "target.no-ipv6": () => ({
@@ -135,9 +135,9 @@ export const hostWords: HostWords = {
     why: "the kernel refuses it (vermagic)",
     next: "boot the kernel it was built with, or build it again",
   }),
-  "module.wrong-machine": ({ file, actual, expected }) => ({
+  "module.wrong-machine": ({ file, actual, expected, arch = "ARCH" }) => ({
     what: `${file} is ${actual}, and the kernel is ${expected}`,
-    next: "build it for this machine: tarpit-kit build --arch ARCH",
+    next: `build it for this machine: tarpit-kit build --arch ${arch}`,
   }),
   "module.unsigned": ({ file, by }) => ({
     what: `${file} is not signed, and ${by} refuses unsigned modules`,
@@ -150,6 +150,11 @@ export const hostWords: HostWords = {
   "module.no-depmod": ({ file }) => ({
     what: `modules.dep does not know ${file}`,
     why: "modprobe will not find it",
+    next: "depmod -a",
+  }),
+  "module.no-alias": ({ alias }) => ({
+    what: `modules.alias does not know ${alias}`,
+    why: "that is the name iptables has the kernel load; modprobe xt_TARPIT by hand still works",
     next: "depmod -a",
   }),
   "kernel.no-legacy": ({ kernel }) => ({
@@ -170,10 +175,10 @@ export const hostWords: HostWords = {
     what: `iptables is the ${used} one, and the rules are in the other backend (${other})`,
     next: "update-alternatives --config iptables",
   }),
-  "so.missing": ({ looked, iptables, put }) => ({
+  "so.missing": ({ looked, iptables, put, arch, abi }) => ({
     what: `iptables ${iptables} has no libipt_TARPIT.so or libxt_TARPIT.so; it looks in ${looked.join(", ")}`,
     why: 'iptables-nft then says "Chain \'TARPIT\' does not exist", iptables-legacy "Couldn\'t load target"',
-    next: install(put),
+    next: install(put, arch, abi),
   }),
   "so.elsewhere": ({ file, looked, put }) => ({
     what: `${file} is where this iptables does not look (it looks in ${looked.join(", ")})`,
@@ -233,6 +238,11 @@ export const hostWords: HostWords = {
   "so.no-hash": ({ file, has }) => ({
     what: `${file} has no DT_HASH, and glibc ${has} reads no other hash table`,
     next: "link it with -Wl,--hash-style=sysv",
+  }),
+  "so.libxtables": ({ files, actual, expected }) => ({
+    what: `${files.join(", ")} is ${actual}, and iptables is ${expected}`,
+    why: "iptables and every extension are linked with it: the loader refuses them",
+    next: "install the libxtables of iptables' own width",
   }),
   "conntrack.full": ({ count, max }) => ({
     what: `connection tracking holds ${count} of ${max} entries`,

@@ -54,5 +54,12 @@ export const liveWords: LiveWords = {
     why: "a scan fills the table",
     next: "tarpit-kit rules print INPUT",
   }),
+  "live.measured": ({ before, during, after }) => ({
+    what: `connection tracking had ${before} entries before, ${during} while a connection was held, ${after} after`,
+  }),
+  "live.loaded": ({ modules }) => ({
+    what: `the test loaded ${modules.join(", ")}, and they could not be removed again`,
+    next: `rmmod ${modules.join(" ")}`,
+  }),
   "live.kernel-log": ({ text }) => ({ what: `the kernel said during the test: ${text}` }),
 };

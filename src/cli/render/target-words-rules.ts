@@ -9,6 +9,10 @@ type RuleWords = {
 /** 1,234,567 */
 export const grouped = (value: number): string => String(value).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 
+/** 1 packet, 1,234 packets */
+const counted = (value: number, word: string): string =>
+  `${grouped(value)} ${word}${value === 1 ? "" : "s"}`;
+
 /** 12.3 MB */
 export function sized(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -61,8 +65,8 @@ export const ruleWords: RuleWords = {
     why: "one of them wins, and which is the extension's affair",
     next: "keep one",
   }),
-  "rule.counters": ({ packets, bytes }) => ({
-    what: `${grouped(packets)} packets, ${sized(bytes)} came to TARPIT here`,
+  "rule.counters": ({ packets, bytes, hours }) => ({
+    what: `${counted(packets, "packet")}, ${sized(bytes)} came to TARPIT here${hours === undefined ? "" : `: ${counted(Math.round(packets / hours), "packet")}, ${sized(Math.round(bytes / hours))} an hour`}`,
   }),
   "rule.shadowed": ({ line, by }) => ({
     what: `line ${line} (${by} of every TCP packet) stands before TARPIT`,

@@ -112,7 +112,7 @@ const moduleDiffers = (
 ): Finding =>
   finding("module.identity", { file, field, expected: String(expected), actual: String(actual) });
 
-function judgeTarget(file: string, one: ModuleTarget): readonly Finding[] {
+export function judgeTarget(file: string, one: ModuleTarget): readonly Finding[] {
   const revision = revisions[one.revision];
   if (!revision) return [moduleDiffers(file, "revision", known, one.revision)];
   const wanted = { targetSize: revision.targetSize, proto: target.proto, hooks: target.hooks };

@@ -5,6 +5,8 @@ import { ElfError } from "../elf/bytes.ts";
 import { parseElf, readHeader, type Header } from "../elf/file.ts";
 import { loadImage } from "../elf/load.ts";
 import { libraryNeeds, type LibraryNeeds } from "../elf/needs.ts";
+import type { Arch } from "../arch.ts";
+import { sameIdentity } from "../abi/identity.ts";
 import { parseDotconfig, type Settings } from "../kconfig/dotconfig.ts";
 import { factBytes, type Fact, type Facts } from "./facts.ts";
 
@@ -23,6 +25,9 @@ export interface HostFacts {
   readonly extensions: readonly ExtensionFile[];
   readonly modules: readonly ModuleFile[];
   readonly directories: readonly Directory[];
+  /** What we call it: the arch and the ABI to build for; undefined when we know none like it. */
+  readonly arch: Arch | undefined;
+  readonly abi: string | undefined;
   /** Hours since the machine started. */
   readonly hours: number | undefined;
 }
@@ -74,7 +79,11 @@ export const readFile = (facts: Facts, name: string): readonly string[] | undefi
   return fact?.data.slice(1);
 };
 
-export function hostFacts(facts: Facts, unpacked: Unpacked = new Map()): HostFacts {
+export function hostFacts(
+  facts: Facts,
+  unpacked: Unpacked = new Map(),
+  arches: readonly Arch[] = [],
+): HostFacts {
   const [system = "", release = "", machine = ""] =
     factOf(facts, "uname")?.data[0]?.split(" ") ?? [];
   const known = system === "Linux" && /^\d+\.\d+/.test(release);
@@ -85,18 +94,20 @@ export function hostFacts(facts: Facts, unpacked: Unpacked = new Map()): HostFac
   const sh = headerOf(factOf(facts, "elf sh"));
   const iptables = iptablesOf(facts, "iptables");
   const uptime = readFile(facts, "uptime")?.[0];
+  const kernelBits =
+    widthOf(readFile(facts, "symbols")?.[0], parsed) ?? headerOf(factOf(facts, "elf kernel"))?.bits;
+  const userland = iptables?.header ?? sh;
   return {
+    ...ours(kernelBits, userland, arches),
     facts,
     isRoot: uid === undefined ? undefined : uid === "0",
     release: known ? release : undefined,
     version: known ? /^\d+(\.\d+)+/.exec(release)?.[0] : undefined,
     machine: machine || undefined,
-    kernelBits:
-      widthOf(readFile(facts, "symbols")?.[0], parsed) ??
-      headerOf(factOf(facts, "elf kernel"))?.bits,
+    kernelBits,
     iptables,
     ip6tables: iptablesOf(facts, "ip6tables"),
-    userland: iptables?.header ?? sh,
+    userland,
     config: parsed,
     extensions: all(facts, "extension")
       .filter((one) => one.status === "ok")
@@ -112,6 +123,20 @@ export function hostFacts(facts: Facts, unpacked: Unpacked = new Map()): HostFac
       ? Math.max(Number.parseFloat(uptime ?? "0") / 3600, 0.01)
       : undefined,
   };
+}
+
+/** The arch and the ABI whose ELF files look like this machine's. */
+function ours(
+  kernelBits: 32 | 64 | undefined,
+  userland: Header | undefined,
+  arches: readonly Arch[],
+): Pick<HostFacts, "arch" | "abi"> {
+  for (const arch of arches) {
+    const abi = userland && arch.abis.find((one) => sameIdentity(userland, one.elf));
+    if (abi && (kernelBits === undefined || arch.elf.bits === kernelBits))
+      return { arch, abi: abi.name };
+  }
+  return { arch: undefined, abi: undefined };
 }
 
 /** The digits of an address, whatever `uname -m` says under setarch(8); else the configuration. */

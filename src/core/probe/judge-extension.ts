@@ -2,7 +2,8 @@ import { describeIdentity } from "../abi/identity.ts";
 import { family, known, revisions } from "../abi/judge.ts";
 import { xtAlignOf } from "../abi/align.ts";
 import type { Check } from "./check.ts";
-import { factOf, type ExtensionFile, type HostFacts, type Iptables } from "./host.ts";
+import type { Header } from "../elf/file.ts";
+import { factOf, headerOf, type ExtensionFile, type HostFacts, type Iptables } from "./host.ts";
 import { atLeast } from "./versions.ts";
 
 const directoryOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));
@@ -11,7 +12,8 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 /** Where each iptables looks, in its order; a directory that holds its own extensions is the built-in one. */
 export function searched(host: HostFacts): readonly string[] {
   const [xtables = "", ipt = "", ip6t = ""] = factOf(host.facts, "environment")?.data ?? [];
-  const told = [xtables, ipt, ip6t].find((list) => list !== "");
+  const old = !atLeast(host.iptables?.version ?? "1.8", "1.4.1");
+  const told = (old ? [ipt] : [xtables, ipt, ip6t]).find((list) => list !== "");
   if (told !== undefined) return told.split(":").filter(Boolean);
   const own = host.directories.filter((one) => one.own).map((one) => one.path);
   return own.length > 0 ? own : defaults(host.iptables?.version ?? "1.8");
@@ -35,6 +37,7 @@ export function judgeExtensions(host: HostFacts, check: Check): void {
       status === "missing" ? "there is no iptables" : "iptables -V said nothing that can be read",
     );
   }
+  judgeLibxtables(host, iptables, check);
   const looked = searched(host);
   const put = looked[0] ?? "/usr/lib/iptables";
   const found = ordered(host.extensions, looked, iptables);
@@ -43,7 +46,7 @@ export function judgeExtensions(host: HostFacts, check: Check): void {
     const [other] = host.extensions;
     const at = { file: looked.join(":") };
     if (other) check.add("so.elsewhere", { file: other.path, looked, put }, at);
-    else check.add("so.missing", { looked, iptables: iptables.version, put }, at);
+    else check.add("so.missing", { looked, iptables: iptables.version, put, ...named(host) }, at);
     return;
   }
   for (const one of found) judgeOne(one, host, iptables, check);
@@ -54,6 +57,36 @@ export function judgeExtensions(host: HostFacts, check: Check): void {
       { file: first.path, put: directoryOf(first.path) },
       { file: directoryOf(first.path) },
     );
+}
+
+/** What a command has to name, where we know the machine. */
+const named = ({ arch, abi }: HostFacts): { arch?: string; abi?: string } => ({
+  ...(arch === undefined ? {} : { arch: arch.name }),
+  ...(abi === undefined ? {} : { abi }),
+});
+
+/** iptables and its extensions hang on libxtables: one of iptables' own width has to be there. */
+function judgeLibxtables(host: HostFacts, { header }: Iptables, check: Check): void {
+  const found = host.facts.records
+    .filter((one) => one.name === "elf libxtables")
+    .flatMap((one) => {
+      const read = headerOf(one);
+      return read ? [{ path: one.data[0] ?? "", header: read }] : [];
+    });
+  const [first] = found;
+  if (header === undefined || !first) return;
+  const fits = (one: Header): boolean =>
+    one.bits === header.bits && one.machine === header.machine && one.endian === header.endian;
+  if (found.some((one) => fits(one.header))) return check.passed("libxtables", first.path);
+  check.add(
+    "so.libxtables",
+    {
+      files: found.map((one) => one.path),
+      actual: describeIdentity(first.header),
+      expected: describeIdentity(header),
+    },
+    { file: first.path },
+  );
 }
 
 /** The order iptables tries them in: each directory, `libipt_` before `libxt_`; up to 1.4.0 only `libipt_`. */

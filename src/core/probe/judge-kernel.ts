@@ -1,4 +1,8 @@
-import { describeIdentity } from "../abi/identity.ts";
+import { describeIdentity, sameIdentity } from "../abi/identity.ts";
+import { judgeTarget as judgeModuleTarget, judgeVermagic } from "../abi/judge.ts";
+import type { ModuleFacts } from "../abi/module.ts";
+import type { Header } from "../elf/file.ts";
+import { finding, type Finding } from "../findings.ts";
 import type { Check } from "./check.ts";
 import { factOf, readFile, type HostFacts, type ModuleFile } from "./host.ts";
 import { atLeast } from "./versions.ts";
@@ -38,7 +42,7 @@ function judgeAbsence(host: HostFacts, check: Check): void {
   if (known || noModules)
     check.add(
       "target.absent",
-      { kernel: host.release ?? "?" },
+      { kernel: host.release ?? "?", ...(host.arch ? { arch: host.arch.name } : {}) },
       { file: modules === "ok" ? "modules.dep" : "config" },
     );
   else
@@ -65,16 +69,34 @@ function judgeLoading(host: HostFacts, check: Check): void {
   const [file] = host.modules;
   if (dep !== undefined && file && !dep.some((line) => /_TARPIT\.k?o/.test(line)))
     check.add("module.no-depmod", { file: file.path }, { file: "modules.dep" });
+  const aliases = readFile(host.facts, "modules.alias");
+  const alias = aliasOf(host);
+  if (aliases !== undefined && !aliases.some((line) => line.startsWith(`alias ${alias} `)))
+    check.add("module.no-alias", { alias }, { file: "modules.alias" });
   const blocked = bootLines(host).find(
     (line) =>
       /:\s*(blacklist|install|alias\s+\S*TARPIT\s+off)\b/.test(line.text) &&
       !/^\s*#/.test(line.text),
   );
   if (blocked) check.add("target.blocked", { how: blocked.text.replace(/^:/, "") }, blocked);
+  const instead = modprobeSays(host, /^install (?!\/sbin\/modprobe )(.+)/);
+  if (!blocked && instead !== undefined)
+    check.add("target.blocked", { how: `install ${instead}` }, { file: "modprobe -n -v" });
   if (readFile(host.facts, "modules_disabled")?.[0] === "1")
     check.add("module.disabled", {}, { file: "/proc/sys/kernel/modules_disabled" });
   judgeSignatures(host, check);
 }
+
+/** What iptables asks the kernel for, and the kernel modprobe: a name that is an alias of the module's. */
+const aliasOf = ({ modules: [file] }: HostFacts): string =>
+  /\/ipt_TARPIT\.k?o/.test(file?.path ?? "") ? "xt_TARPIT" : "ipt_TARPIT";
+
+/** What `modprobe -n -v xt_TARPIT` would do: a line of it, as far as the pattern's group goes. */
+const modprobeSays = (host: HostFacts, pattern: RegExp): string | undefined => {
+  const fact = factOf(host.facts, "modprobe");
+  if (fact?.status !== "ok") return undefined;
+  return fact.data.map((line) => pattern.exec(line)?.[1]?.slice(0, 200)).findLast(Boolean);
+};
 
 /** Lines with TARPIT in the files a reboot reads: `path:line:text` of grep -n. */
 export function bootLines(
@@ -100,12 +122,14 @@ function judgeSignatures(host: HostFacts, check: Check): void {
     if (by !== undefined && one.bytes !== undefined && !one.signed)
       check.add("module.unsigned", { file: one.path, by }, { file: one.path });
   }
-  if (
-    by === undefined &&
-    (host.config === undefined || factOf(host.facts, "lockdown")?.status === "unreadable")
-  )
-    check.unread("lockdown", "it is for root only");
+  if (by !== undefined) return;
+  const lockdown = factOf(host.facts, "lockdown")?.status;
+  if (lockdown === "unreadable") check.unread("lockdown", "it is for root only");
+  else if (host.config === undefined && lockdown !== "ok" && !has(host, "sig_enforce"))
+    check.unread("module signatures", "no file here says whether the kernel wants them");
 }
+
+const has = (host: HostFacts, name: string): boolean => readFile(host.facts, name) !== undefined;
 
 /** Who refuses an unsigned module. Secure Boot alone does not: distributions tie lockdown to it. */
 function signatureRule(host: HostFacts): string | undefined {
@@ -130,9 +154,11 @@ function signatureRule(host: HostFacts): string | undefined {
 function judgeModules(host: HostFacts, loaded: boolean, check: Check): void {
   for (const one of host.modules) judgeModule(one, host, check);
   const paths = host.modules.map((one) => one.path);
-  const takes = readFile(host.facts, "modules.dep")
-    ?.map((line) => /^([^:]*_TARPIT\.k?o[^:]*):/.exec(line)?.[1])
-    .find(Boolean);
+  const takes =
+    modprobeSays(host, /^insmod (\S*_TARPIT\.k?o\S*)/) ??
+    readFile(host.facts, "modules.dep")
+      ?.map((line) => /^([^:]*_TARPIT\.k?o[^:]*):/.exec(line)?.[1])
+      .find(Boolean);
   if (paths.length > 1)
     check.add("target.two-owners", { files: paths, takes: takes ?? "?" }, { file: "modules.dep" });
   const now = readFile(host.facts, "module srcversion")?.[0];
@@ -150,17 +176,65 @@ function judgeModule(one: ModuleFile, host: HostFacts, check: Check): void {
   const at = { file: one.path };
   if (one.facts === undefined || one.header === undefined)
     return check.unread(one.path, one.trouble ?? "it is no ELF file");
-  if (host.kernelBits !== undefined && one.header.bits !== host.kernelBits)
-    check.add(
+  const expected = wrongMachine(one.header, host);
+  if (expected !== undefined)
+    return check.add(
       "module.wrong-machine",
-      { file: one.path, actual: describeIdentity(one.header), expected: `${host.kernelBits}-bit` },
+      {
+        file: one.path,
+        actual: describeIdentity(one.header),
+        expected,
+        ...(host.arch ? { arch: host.arch.name } : {}),
+      },
       at,
     );
-  const of = one.facts.vermagic?.split(" ")[0];
-  if (host.release !== undefined && of !== undefined && of !== host.release)
-    check.add("module.not-for-kernel", { file: one.path, actual: of, expected: host.release }, at);
-  else check.passed("module.vermagic", one.path);
+  const wrong = judgeRegistered(one.path, one.facts, host);
+  if (wrong === undefined)
+    check.unread(one.path, "the layout of this kernel's targets is not known here");
+  for (const each of wrong ?? []) check.findings.push({ ...each, evidence: at } as Finding);
+  judgeMagic(one, host, check);
   if (isStock(one)) check.add("target.stock", { file: one.path }, at);
+}
+
+/** What this kernel's modules are, when the module is something else. */
+function wrongMachine(header: Header, host: HostFacts): string | undefined {
+  if (host.arch && !sameIdentity(header, host.arch.elf)) return describeIdentity(host.arch.elf);
+  return host.kernelBits !== undefined && header.bits !== host.kernelBits
+    ? `${host.kernelBits}-bit`
+    : undefined;
+}
+
+/** Revision, size, protocol and hooks of what it registers; older kernels have other structures. */
+function judgeRegistered(
+  file: string,
+  facts: ModuleFacts,
+  { version }: HostFacts,
+): readonly Finding[] | undefined {
+  if (facts.targets.length > 0) return facts.targets.flatMap((one) => judgeModuleTarget(file, one));
+  if (version !== undefined && !atLeast(version, "3.0")) return undefined;
+  return [finding("module.no-target", { file })];
+}
+
+/** The kernel compares vermagic word by word; the configuration tells the words behind the release. */
+function judgeMagic(one: ModuleFile, host: HostFacts, check: Check): void {
+  const at = { file: one.path };
+  const vermagic = one.facts?.vermagic;
+  const of = vermagic?.split(" ")[0];
+  if (of === undefined || host.release === undefined) return;
+  if (of !== host.release)
+    return check.add(
+      "module.not-for-kernel",
+      { file: one.path, actual: of, expected: host.release },
+      at,
+    );
+  const wrong = judgeVermagic(one.path, vermagic, {
+    release: host.release,
+    ipv4: true,
+    ipv6: true,
+    config: host.config,
+  });
+  for (const flag of wrong) check.findings.push({ ...flag, evidence: at } as Finding);
+  if (wrong.length === 0) check.passed("module.vermagic", one.path);
 }
 
 /** The description tells them apart: names, revision and symbols are the same by intent. */

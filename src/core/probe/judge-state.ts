@@ -16,13 +16,21 @@ export function judgeState(host: HostFacts, rules: readonly RulesFact[], check: 
 }
 
 function judgeConntrack(host: HostFacts, check: Check): void {
-  const count = number(readFile(host.facts, "conntrack count"));
+  const count = number(readFile(host.facts, "conntrack count")) ?? inSlab(host);
   const max = number(readFile(host.facts, "conntrack max"));
   if (count === undefined || max === undefined) return;
   if (max > 0 && count > max * 0.9)
     check.add("conntrack.full", { count, max }, { file: "nf_conntrack_count" });
   else check.passed("conntrack", "nf_conntrack_count");
 }
+
+/** 2.4 counts its entries nowhere but in the cache they are made of: objects in use come first (slabinfo(5)). */
+const inSlab = (host: HostFacts): number | undefined => {
+  const used = /^ip_conntrack +(\d{1,15}) /.exec(
+    readFile(host.facts, "conntrack slab")?.[0] ?? "",
+  )?.[1];
+  return used === undefined ? undefined : Number(used);
+};
 
 /** `name value` or `name=value` lines of /proc/net/stat/tarpit. */
 export function counters(lines: readonly string[]): ReadonlyMap<string, number> {

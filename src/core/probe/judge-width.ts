@@ -45,11 +45,11 @@ export function judgeWidths(host: HostFacts, rules: readonly RulesFact[], check:
     );
   if (userland === undefined)
     check.required("userland width", "the first bytes of iptables and of sh could not be read");
+  judgeUlog(host, rules, check);
   if (kernelBits === undefined || userland === undefined) return;
   const said = /64|s390x|alpha/.test(machine ?? "") ? 64 : 32;
   if (machine !== undefined && said !== kernelBits)
     check.add("width.uname", { machine, bits: kernelBits }, { file: "/proc/kallsyms" });
-  judgeUlog(host, rules, check);
   if (kernelBits === 32 && userland.bits === 64)
     return check.add(
       "width.backwards",
@@ -76,7 +76,12 @@ function judgeSplit(host: HostFacts, rules: readonly RulesFact[], check: Check):
   const iptables = host.iptables?.version ?? "0";
   const { symbol, on } = compatOf(host);
   if (atLeast(kernel, "2.6.17") && atLeast(iptables, "1.4.0")) {
-    if (on === false) check.add("width.compat-off", { kernel, symbol }, { file: "config" });
+    if (on === false)
+      check.add(
+        "width.compat-off",
+        { kernel, symbol, ...(host.arch ? { arch: host.arch.name } : {}) },
+        { file: "config" },
+      );
     if (on === undefined)
       check.unread(symbol, "there is no configuration of the running kernel to read");
   }
@@ -155,6 +160,12 @@ function judgeUlog(host: HostFacts, rules: readonly RulesFact[], check: Check): 
     check.add(
       "ulog.conf",
       { kernel: version },
+      { file: factOf(host.facts, "ulogd.conf")?.data[0] ?? "ulogd.conf", text: conf?.[line] ?? "" },
+    );
+  else if (line >= 0 && using.length === 0 && kernelBits === 64 && header?.bits === 32)
+    check.add(
+      "ulog.packets",
+      { from: ulogMessage[32].payload, at: ulogMessage[64].payload },
       { file: factOf(host.facts, "ulogd.conf")?.data[0] ?? "ulogd.conf", text: conf?.[line] ?? "" },
     );
   if (header !== undefined && kernelBits !== undefined && header.bits !== kernelBits)

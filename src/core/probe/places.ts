@@ -27,7 +27,7 @@ export const ownExtensions = [
 ] as const;
 
 export const configSymbols =
-  /^(# )?CONFIG_(64BIT|COMPAT|\w*TARPIT|\w*XTABLES\w*|\w*_LEGACY|NFT_COMPAT|\w*_NF_IPTABLES|NF_CONNTRACK|NF_TABLES|MODULE_SIG\w*|MODULES|IPV6|NETFILTER)[ =]/;
+  /^(# )?CONFIG_(64BIT|COMPAT|\w*TARPIT|\w*XTABLES\w*|\w*_LEGACY|NFT_COMPAT|\w*_NF_IPTABLES|NF_CONNTRACK|NF_TABLES|MODULE_SIG\w*|MODULES|MODULE_UNLOAD|MODVERSIONS|SMP|PREEMPT\w*|NET_NS|IPV6|NETFILTER)[ =]/;
 
 export const savedRules = [
   "/etc/iptables/rules.v4",

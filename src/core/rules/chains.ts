@@ -15,13 +15,31 @@ export interface ChainFacts {
   /** LOG, NFLOG, ULOG without a limit. */
   readonly logs: readonly Placed[];
   readonly guards: readonly number[];
+  /** Jumps to chains of the user's own. */
+  readonly calls: readonly Placed[];
 }
 
 const ending = new Set(["DROP", "ACCEPT", "REJECT", "QUEUE", "TARPIT"]);
 const logging = new Set(["LOG", "NFLOG", "ULOG"]);
 const limiting = new Set(["limit", "hashlimit", "recent", "statistic", "set"]);
 
-export function factsOf(chain: Chain): ChainFacts {
+/** A limit, or only what opens a connection or is INVALID: such a log does not grow with every probe. */
+export const isLimited = (rule: Rule): boolean =>
+  matchesOf(rule).some((name) => limiting.has(name)) ||
+  /^(NEW|INVALID)$/.test(valueOf(conditions(rule), "--state", "--ctstate") ?? "");
+
+/** The first entry behind `index` of a list in the chain's order: a search by halves. */
+export function firstBehind(list: readonly Placed[], index: number): Placed | undefined {
+  let [from, to] = [0, list.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((list[middle] as Placed).index > index) to = middle;
+    else from = middle + 1;
+  }
+  return list[from];
+}
+
+export function factsOf(chain: Chain, chains: ReadonlyMap<string, Chain>): ChainFacts {
   const facts = {
     ends: [] as Placed[],
     drops: [] as Placed[],
@@ -29,9 +47,11 @@ export function factsOf(chain: Chain): ChainFacts {
     invalid: [] as Placed[],
     logs: [] as Placed[],
     guards: [] as number[],
+    calls: [] as Placed[],
   };
   chain.rules.forEach((rule, index) => {
     const { jump = "" } = rule;
+    if (chains.has(jump)) facts.calls.push({ index, rule });
     if (jump === "TARPIT" || (!ending.has(jump) && !logging.has(jump))) return;
     const words = conditions(rule);
     const placed = { index, rule };
@@ -39,9 +59,7 @@ export function factsOf(chain: Chain): ChainFacts {
     const forTcp = rule.proto === undefined || ["tcp", "6", "all", "0"].includes(rule.proto);
     const whole = forTcp && !rule.protoInverted && isBare(words);
     if (logging.has(jump)) {
-      const limited =
-        matchesOf(rule).some((name) => limiting.has(name)) || /^(NEW|INVALID)$/.test(state);
-      if (!limited && forTcp) facts.logs.push(placed);
+      if (forTcp && !isLimited(rule)) facts.logs.push(placed);
       return;
     }
     if (whole) facts.ends.push(placed);

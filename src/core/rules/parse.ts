@@ -51,6 +51,7 @@ export function parseRules(text: string): RuleSet {
   const strange: { line: number; text: string }[] = [];
   let generator: string | undefined;
   let otherBackend = false;
+  const fronts: Fronts = new Map();
   let rules = 0;
   let table: Table | undefined;
   let number = 0;
@@ -74,7 +75,11 @@ export function parseRules(text: string): RuleSet {
         const { rules: list } = chainOf(table, rule.chain, number);
         const place = insertAt(line);
         if (place === undefined) list.push(rule);
-        else list.splice(place, 0, rule);
+        else if (place === 0 && list.length >= cheap) front(fronts, list).push(rule);
+        else {
+          settle(fronts, list);
+          list.splice(place, 0, rule);
+        }
         rules += 1;
       } else if (table && chain) {
         const [, name = "", policy = "-"] = chain;
@@ -82,7 +87,25 @@ export function parseRules(text: string): RuleSet {
       } else if (strange.length < most) strange.push({ line: number, text: line.slice(0, 160) });
     }
   }
+  for (const list of [...fronts.keys()]) settle(fronts, list);
   return { tables, strange, generator, rules, otherBackend };
+}
+
+/** In a long chain the rules of `-I` are gathered, the last one first: each splice would move all of it. */
+const cheap = 1000;
+type Fronts = Map<Rule[], Rule[]>;
+function front(fronts: Fronts, list: Rule[]): Rule[] {
+  const first = fronts.get(list) ?? [];
+  fronts.set(list, first);
+  return first;
+}
+function settle(fronts: Fronts, list: Rule[]): void {
+  const first = fronts.get(list);
+  if (!first) return;
+  fronts.delete(list);
+  const all = [...first.toReversed(), ...list];
+  list.length = 0;
+  for (const one of all) list.push(one);
 }
 
 function chainOf(table: Table, name: string, line: number): Chain {
@@ -104,32 +127,83 @@ function readRule(text: string, line: number): Rule | undefined {
   if (!head) return undefined;
   const [, packets, bytes, appended, inserted] = head;
   const chain = appended ?? inserted ?? "";
-  const tokens = tokenize(text.slice(head[0].length));
-  const option = (names: readonly string[]): number =>
-    tokens.findIndex((token) => names.includes(token));
-  const jumpAt = option(["-j", "-g", "--jump", "--goto"]);
-  const protoAt = option(["-p", "--proto", "--protocol"]);
-  const old = protoAt >= 0 && tokens[protoAt + 1] === "!";
+  // What is quoted is data. Without it words are what stands between spaces, and need no list.
+  const plain = !/["\t]/.test(text);
+  const words = plain ? text : text.replaceAll(quoted, '"').replaceAll("\t", " ");
+  const start = head[0].length;
+  const jumpAt = optionAt(words, jumps, start);
+  const protoAt = optionAt(words, protos, start);
+  const proto = protoAt < 0 ? undefined : wordAt(words, protoAt);
+  const old = proto === "!";
   return {
     line,
     chain,
     packets: packets === undefined ? undefined : Number(packets),
     bytes: bytes === undefined ? undefined : Number(bytes),
     text,
-    jump: jumpAt < 0 ? undefined : tokens[jumpAt + 1],
-    goto: jumpAt >= 0 && (tokens[jumpAt] ?? "").includes("g"),
-    proto: protoAt < 0 ? undefined : tokens[protoAt + (old ? 2 : 1)]?.toLowerCase(),
-    protoInverted: old || (protoAt > 0 && tokens[protoAt - 1] === "!"),
+    jump: jumpAt < 0 ? undefined : wordAt(words, jumpAt),
+    goto: jumpAt >= 0 && /g(oto)? $/.test(words.slice(jumpAt - 7, jumpAt)),
+    proto: (old ? wordAt(words, protoAt + 2) : proto)?.toLowerCase(),
+    protoInverted: old || (protoAt > 0 && / ! -{1,2}\w+ $/.test(words.slice(start, protoAt))),
   };
+}
+
+const quoted = /"(?:[^"\\]|\\.)*"/g;
+const jumps = [" -j ", " -g ", " --jump ", " --goto "];
+const protos = [" -p ", " --proto ", " --protocol "];
+
+/** Where the value of the first of these options begins; -1 without one. */
+function optionAt(words: string, names: readonly string[], start: number): number {
+  let [found, end] = [-1, -1];
+  for (const name of names) {
+    const at = words.indexOf(name, start);
+    if (at >= 0 && (found < 0 || at < found)) [found, end] = [at, at + name.length];
+  }
+  return end;
+}
+
+/** The word at a place; undefined behind the last one. */
+function wordAt(words: string, place: number): string | undefined {
+  let at = place;
+  while (words.charCodeAt(at) === 0x20) at += 1;
+  if (at >= words.length) return undefined;
+  const end = words.indexOf(" ", at);
+  return words.slice(at, end < 0 ? words.length : end);
 }
 
 /** Words of a rule; quotes as iptables-save writes them (a backslash keeps the next character). */
 export function tokenize(text: string): string[] {
   const tokens: string[] = [];
-  for (const [, quoted, plain] of text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)) {
-    tokens.push(quoted === undefined ? (plain as string) : quoted.replaceAll(/\\(.)/g, "$1"));
+  for (let at = 0; at < text.length;) {
+    const code = text.charCodeAt(at);
+    if (code === 0x20 || isSpace(code)) {
+      at += 1;
+      continue;
+    }
+    const close = code === 0x22 ? closingQuote(text, at + 1) : -1;
+    if (close >= 0) {
+      const inside = text.slice(at + 1, close);
+      tokens.push(inside.includes("\\") ? inside.replaceAll(/\\(.)/gs, "$1") : inside);
+      at = close + 1;
+      continue;
+    }
+    const from = at;
+    while (at < text.length && !isSpace(text.charCodeAt(at))) at += 1;
+    tokens.push(text.slice(from, at));
   }
   return tokens;
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || (code >= 0x09 && code <= 0x0d);
+
+/** Place of the quote that ends what begins here; -1 without one. */
+function closingQuote(text: string, from: number): number {
+  for (let at = from; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) return at;
+    if (code === 0x5c) at += 1;
+  }
+  return -1;
 }
 
 /** The words after the chain, without what stands behind --comment or a prefix: that is data. */

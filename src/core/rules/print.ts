@@ -29,7 +29,7 @@ export const ownChain = "tarpit";
 
 /** Extensions that have one layout for both widths, and that are as old as the kernel: nothing else is used. */
 export function printRules(request: PrintRequest): readonly PrintedRule[] {
-  const { chain, ports, own, ssh, family } = request;
+  const { chain, ports, own } = request;
   const match = portMatch(ports);
   const found: PrintedRule[] = [];
   const add = (table: PrintedRule["table"], rule: string, note?: string): void =>
@@ -50,12 +50,8 @@ export function printRules(request: PrintRequest): readonly PrintedRule[] {
       "TARPIT's replies get out past ESTABLISHED,RELATED",
     );
   }
-  if (ssh && familyOf(ssh.peer) === family)
-    add(
-      "filter",
-      `-I ${chain} 1 -s ${ssh.peer} -p tcp --dport ${ssh.port} -j ACCEPT`,
-      "you are logged in from there: no lock-out",
-    );
+  const first = exceptions(request);
+  for (const [rule, note] of first) add("filter", `-I ${chain} 1 ${rule} -j ACCEPT`, note);
   add("filter", `-N ${ownChain}`);
   for (const net of own)
     add(
@@ -66,7 +62,6 @@ export function printRules(request: PrintRequest): readonly PrintedRule[] {
   if (request.log) for (const rule of logging(request)) add("filter", rule);
   add("filter", `-A ${ownChain} -p tcp -j TARPIT`);
   const drop = finalDrop(request);
-  const shift = ssh && familyOf(ssh.peer) === family ? 1 : 0;
   if (drop === undefined) {
     add(
       "filter",
@@ -77,11 +72,40 @@ export function printRules(request: PrintRequest): readonly PrintedRule[] {
   } else
     add(
       "filter",
-      `-I ${chain} ${drop + shift} -p tcp${match} -j ${ownChain}`,
+      `-I ${chain} ${drop + first.length} -p tcp${match} -j ${ownChain}`,
       "directly before the DROP that is there already",
     );
   return found;
 }
+
+/**
+ * What is let in first, in front of everything: each goes to the first place, so that the last one ends there.
+ * TARPIT of every port would hold the answers to one's own connections as well.
+ */
+function exceptions(request: PrintRequest): readonly (readonly [rule: string, note: string])[] {
+  const { chain, ssh, family } = request;
+  const match = modern(request, "2.6.0") ? "conntrack --ctstate" : "state --state";
+  const there = chainOf(request)?.rules ?? [];
+  const has = (pattern: RegExp): boolean =>
+    there.some((one) => one.jump === "ACCEPT" && pattern.test(one.text));
+  const found: (readonly [string, string])[] = [];
+  if (!has(/state \S*ESTABLISHED/))
+    found.push([
+      `-m ${match} RELATED,ESTABLISHED`,
+      "answers to your own connections, and the logins there are, stay as they are",
+    ]);
+  if (chain === "INPUT" && !has(/ -i lo( |$)/))
+    found.push(["-i lo", "this machine talks to itself"]);
+  if (ssh && familyOf(ssh.peer) === family)
+    found.push([
+      `-s ${ssh.peer} -p tcp --dport ${ssh.port}`,
+      "you are logged in from there: no lock-out",
+    ]);
+  return found;
+}
+
+const chainOf = ({ chain, rules }: PrintRequest) =>
+  rules?.tables.find((one) => one.name === "filter")?.chains.get(chain);
 
 const modern = ({ kernel }: PrintRequest, since: string): boolean =>
   kernel === undefined || atLeast(kernel, since);
@@ -94,9 +118,8 @@ function portMatch(ports: readonly string[]): string {
 }
 
 /** Number of the final DROP in the chain as it is (iptables counts from 1). */
-function finalDrop({ chain, rules }: PrintRequest): number | undefined {
-  const table = rules?.tables.find((one) => one.name === "filter");
-  const list = table?.chains.get(chain)?.rules ?? [];
+function finalDrop(request: PrintRequest): number | undefined {
+  const list = chainOf(request)?.rules ?? [];
   const last = list.at(-1);
   const bare = last !== undefined && /^(?:\[\d+:\d+\] )?-A \S+ -j (DROP|REJECT)\b/.test(last.text);
   return bare ? list.length : undefined;

@@ -1,8 +1,12 @@
-import type { Lint } from "./lint.ts";
+import type { Lint, LintQuestion } from "./gather.ts";
 import { conditions, valueOf, type Rule, type RuleSet, type Table } from "./parse.ts";
 
 /** Whether TARPIT's packets go without connection tracking, and whether its replies get out. */
-export function judgeReplies(set: RuleSet, family: 4 | 6, lint: Lint): void {
+export function judgeReplies(
+  set: RuleSet,
+  { family, tracked: known }: Pick<LintQuestion, "family" | "tracked">,
+  lint: Lint,
+): void {
   const untracked = set.tables.some(
     (table) =>
       table.name === "raw" &&
@@ -13,17 +17,15 @@ export function judgeReplies(set: RuleSet, family: 4 | 6, lint: Lint): void {
       chain.rules.some((rule) => /--(ct)?state /.test(rule.text)),
     ),
   );
-  if (!untracked && tracked) lint.add("rule.tracked", { family });
+  if (!untracked && (tracked || known === true)) lint.add("rule.tracked", { family });
   const filter = set.tables.find((table) => table.name === "filter");
   const output = filter?.chains.get("OUTPUT");
   if (!filter || !output) return;
-  const invalid = output.rules.find(
-    (rule) => rule.jump === "DROP" && states(rule).includes("INVALID"),
-  );
+  const invalid = output.rules.find((rule) => closes(rule) && states(rule).includes("INVALID"));
   if (invalid) lint.add("rule.reply-invalid", {}, invalid);
   const drops =
     output.policy === "DROP" ||
-    output.rules.some((rule) => rule.jump === "DROP" && conditions(rule).length === 0);
+    output.rules.some((rule) => closes(rule) && conditions(rule).length === 0);
   if (!drops || output.rules.some((rule) => letsOut(rule, filter, untracked))) return;
   lint.add(
     "rule.reply-policy",
@@ -32,6 +34,8 @@ export function judgeReplies(set: RuleSet, family: 4 | 6, lint: Lint): void {
     untracked ? "error" : "warning",
   );
 }
+
+const closes = (rule: Rule): boolean => rule.jump === "DROP" || rule.jump === "REJECT";
 
 const isNotrack = (rule: Rule): boolean =>
   rule.jump === "NOTRACK" || (rule.jump === "CT" && rule.text.includes("--notrack"));

@@ -24,12 +24,13 @@ export function toPrometheus(summary: Summary, counters: ReadonlyMap<string, num
   const name = "tarpit_hold_seconds";
   lines.push(
     `# HELP ${name} How long the connections in the table have been held.`,
-    `# TYPE ${name} gauge`,
+    `# TYPE ${name} histogram`,
   );
   for (const [at, { upTo }] of summary.histogram.entries()) {
     const sum = summary.histogram.slice(0, at + 1).reduce((total, one) => total + one.count, 0);
-    lines.push(`${name}{le="${Number.isFinite(upTo) ? upTo : "+Inf"}"} ${sum}`);
+    lines.push(`${name}_bucket{le="${Number.isFinite(upTo) ? upTo : "+Inf"}"} ${sum}`);
   }
+  lines.push(`${name}_sum ${summary.seconds}`, `${name}_count ${summary.connections}`);
   for (const [counter, value] of counters) {
     if (counter === "version" || !/^[a-z][a-z0-9_]{0,40}$/.test(counter)) continue;
     metric(`tarpit_${counter}_total`, "counter", `The target's own counter ${counter}.`, value);

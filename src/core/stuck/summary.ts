@@ -21,6 +21,8 @@ export interface Summary {
   readonly letGo: number;
   readonly segments: number;
   readonly bytes: number;
+  /** Of all rows together: how long they were held. */
+  readonly seconds: number;
   /** Bytes of replies a second, over the life of what is held. */
   readonly rate: number;
   readonly histogram: readonly Bucket[];
@@ -47,6 +49,8 @@ export const bounds: readonly (readonly [upTo: number, label: string])[] = [
   [Number.POSITIVE_INFINITY, "longer"],
 ];
 
+const limits = bounds.map(([upTo]) => upTo);
+
 interface Gathered {
   connections: number;
   held: number;
@@ -55,7 +59,7 @@ interface Gathered {
   last: number;
   segments: number;
   bytes: number;
-  readonly ports: Set<number>;
+  readonly ports: number[];
 }
 
 /** Peers grouped by address, the longest held first. */
@@ -63,12 +67,14 @@ export function summarize(table: HeldTable, silent?: number): Summary {
   const { now, rows } = table;
   const groups = new Map<string, Gathered>();
   const counts = bounds.map(() => 0);
-  let [held, segments, bytes, rate] = [0, 0, 0, 0];
+  let [held, segments, bytes, rate, sum] = [0, 0, 0, 0, 0];
   for (const one of rows) {
     const gone = letGo(one, now, silent);
     const seconds = Math.max(0, (gone ? one.last : now) - one.first);
-    const bucket = bounds.findIndex(([upTo]) => seconds <= upTo);
-    counts[bucket] = (counts[bucket] ?? 0) + 1;
+    sum += seconds;
+    let bucket = 0;
+    while (seconds > (limits[bucket] as number)) bucket += 1;
+    counts[bucket] = (counts[bucket] as number) + 1;
     if (!gone) {
       held += 1;
       rate += one.bytes / Math.max(1, seconds);
@@ -77,7 +83,8 @@ export function summarize(table: HeldTable, silent?: number): Summary {
     bytes += one.bytes;
     gather(groups, one, gone);
   }
-  const peers = [...groups].map(([address, one]) => toPeer(address, one, now));
+  const peers: Peer[] = [];
+  for (const [address, one] of groups) peers.push(toPeer(address, one, now));
   return {
     peers: peers.toSorted(
       (a, b) => b.held - a.held || b.since - a.since || (a.address < b.address ? -1 : 1),
@@ -88,6 +95,7 @@ export function summarize(table: HeldTable, silent?: number): Summary {
     letGo: rows.length - held,
     segments,
     bytes,
+    seconds: sum,
     rate,
     histogram: bounds.map(([upTo, label], at) => ({ upTo, label, count: counts[at] ?? 0 })),
     room: table.room,
@@ -107,7 +115,7 @@ function gather(groups: Map<string, Gathered>, one: Held, gone: boolean): void {
       last: one.last,
       segments: 0,
       bytes: 0,
-      ports: new Set(),
+      ports: [],
     };
     groups.set(one.source, group);
   }
@@ -118,7 +126,7 @@ function gather(groups: Map<string, Gathered>, one: Held, gone: boolean): void {
   group.last = Math.max(group.last, one.last);
   group.segments += one.segments;
   group.bytes += one.bytes;
-  if (group.ports.size < 64) group.ports.add(one.dport);
+  if (group.ports.length < 64 && !group.ports.includes(one.dport)) group.ports.push(one.dport);
 }
 
 const toPeer = (address: string, one: Gathered, now: number): Peer => ({
@@ -129,7 +137,7 @@ const toPeer = (address: string, one: Gathered, now: number): Peer => ({
   silent: Math.max(0, now - one.last),
   segments: one.segments,
   bytes: one.bytes,
-  ports: [...one.ports].toSorted((a, b) => a - b),
+  ports: one.ports.length > 1 ? one.ports.toSorted((a, b) => a - b) : one.ports,
 });
 
 /** Who came and who went between two readings: addresses, not connections. */

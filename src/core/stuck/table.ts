@@ -27,8 +27,6 @@ export interface HeldTable {
 export const tableVersion = 1;
 
 const head = /^# version (\d{1,6})(?: (.*))?$/m;
-const row =
-  /^([46]) ([0-9A-Fa-f:.]{2,45}) (\d{1,5}) ([0-9A-Fa-f:.]{2,45}) (\d{1,5}) (\d{1,12}) (\d{1,12}) (\d{1,20}) (\d{1,20}) (\S{1,32})(?: |$)/;
 
 /** The version of a table's first line; undefined when it is no such table. */
 export const versionOfTable = (text: string): number | undefined => {
@@ -46,13 +44,15 @@ export function parseTable(text: string): HeldTable {
   const rows: Held[] = [];
   let strange = 0;
   let latest = 0;
+  const cursor = new Cursor(text);
   for (let at = match ? match.index + match[0].length + 1 : 0; at < text.length;) {
     const found = text.indexOf("\n", at);
     const end = found < 0 ? text.length : found;
-    const line = text.slice(at, Math.min(end, at + 512));
+    const from = at;
     at = end + 1;
-    if (line === "" || line.startsWith("#")) continue;
-    const one = readRow(line);
+    if (end === from || text.charCodeAt(from) === 0x23) continue;
+    cursor.start(from, Math.min(end, from + 512));
+    const one = readRow(cursor);
     if (one === undefined) strange += 1;
     else {
       rows.push(one);
@@ -68,35 +68,66 @@ export function parseTable(text: string): HeldTable {
   };
 }
 
-function readRow(line: string): Held | undefined {
-  const match = row.exec(line);
-  if (!match) return undefined;
-  const [
-    ,
-    family,
-    source = "",
-    sport,
-    destination = "",
-    dport,
-    first,
-    last,
-    segments,
-    bytes,
-    marks = "",
-  ] = match;
-  return {
-    family: family === "6" ? 6 : 4,
-    source,
-    sport: Number(sport),
-    destination,
-    dport: Number(dport),
-    first: Number(first),
-    last: Number(last),
-    segments: Number(segments),
-    bytes: Number(bytes),
-    marks,
-  };
+/** Longest value of each column, in characters; what is longer is no row. */
+const digits = { port: 5, seconds: 12, count: 20 } as const;
+
+/**
+ * Reads rows in place, one object for all of them: 65,536 rows are a fraction of a second, and a list of
+ * words for each would be most of it. Words stand one space apart.
+ */
+class Cursor {
+  at = 0;
+  end = 0;
+  fine = true;
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+  start(at: number, end: number): void {
+    [this.at, this.end, this.fine] = [at, end, true];
+  }
+  word(most: number): string {
+    const space = this.text.indexOf(" ", this.at);
+    const stop = space < 0 || space > this.end ? this.end : space;
+    const found = this.text.slice(this.at, stop);
+    if (found.length === 0 || found.length > most) this.fine = false;
+    this.at = stop + 1;
+    return found;
+  }
+  number(most: number): number {
+    let value = 0;
+    let at = this.at;
+    for (; at < this.end; at += 1) {
+      const digit = this.text.charCodeAt(at) - 0x30;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    const length = at - this.at;
+    if (length === 0 || length > most || (at < this.end && this.text.charCodeAt(at) !== 0x20))
+      this.fine = false;
+    this.at = at + 1;
+    return value;
+  }
 }
+
+function readRow(cursor: Cursor): Held | undefined {
+  const kind = cursor.number(1);
+  const source = cursor.word(45);
+  const sport = cursor.number(digits.port);
+  const destination = cursor.word(45);
+  const dport = cursor.number(digits.port);
+  const first = cursor.number(digits.seconds);
+  const last = cursor.number(digits.seconds);
+  const segments = cursor.number(digits.count);
+  const bytes = cursor.number(digits.count);
+  const marks = cursor.word(32);
+  if (!cursor.fine || (kind !== 4 && kind !== 6) || /\s/.test(marks)) return undefined;
+  if (!address.test(source) || !address.test(destination)) return undefined;
+  const family = kind;
+  return { family, source, sport, destination, dport, first, last, segments, bytes, marks };
+}
+
+const address = /^[0-9A-Fa-f:.]{2,45}$/;
 
 /** A held Linux peer probes every 120 s at most; five of those in silence mean that it went. */
 export const silentSeconds = 600;
