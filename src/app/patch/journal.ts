@@ -139,24 +139,31 @@ export async function leftover(tree: string, ports: Ports): Promise<Name | undef
   return undefined;
 }
 
+/** What became of a run that was cut off: it was finished, taken back, or had changed nothing yet. */
+export type Recovered = "finished" | "taken-back" | "cleared-up";
+
 /** Ends what a killed run has begun, and says what became of it. */
-export async function recover(tree: string, ports: Ports): Promise<void> {
+export async function recover(tree: string, ports: Ports): Promise<Recovered | undefined> {
+  let recovered: Recovered | undefined;
   for (;;) {
     const found = await leftover(tree, ports);
-    if (found === undefined) return;
+    if (found === undefined) return recovered;
     if (found === "journal") {
       const journal = await readJournal(tree, "journal", ports);
       await replaceFiles(tree, journal, ports);
       await settle(tree, journal, ports);
       const what = journal.kind === "apply" ? "applied" : "taken out";
       ports.log.warn(`an earlier run was cut off while ${journal.series} was ${what}; finished it`);
+      recovered = "finished";
     } else if (found === "undo") {
       await undo(tree, ports);
       ports.log.warn("an earlier run was cut off; its changes were taken back");
+      recovered = "taken-back";
     } else {
       await ports.files.remove(placeOf(tree, found));
-      if (found === "stage")
-        ports.log.warn("an earlier run was cut off before it changed anything; cleared up");
+      const when = found === "stage" ? "before it changed anything" : "when it had ended its work";
+      ports.log.warn(`an earlier run was cut off ${when}; cleared up`);
+      recovered = "cleared-up";
     }
   }
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { badInput } from "../../core/errors.ts";
-import { type Entry, splitLines } from "../../core/patch/index.ts";
+import { type Entry, limits, splitLines, tooLarge } from "../../core/patch/index.ts";
 import type { FileInfo, Ports } from "../../ports.ts";
 import { eachAtOnce } from "./parallel.ts";
 import { digest, ownDirectory } from "./state.ts";
@@ -58,13 +58,13 @@ class TreeReader {
     const info = await this.info(path);
     if (!info) return { entry: { kind: "absent" } };
     if (info.kind !== "file") return { entry: { kind: info.kind } };
-    const bytes = await this.#ports.files
-      .readBytes(join(this.#root, path))
-      .catch((error: unknown) => {
-        throw unreadable(join(this.#root, path), error);
-      });
+    const where = join(this.#root, path);
+    if (info.size > limits.bytes) throw tooLarge(where, `${limits.bytes >> 20} MiB`);
+    const bytes = await this.#ports.files.readBytes(where).catch((error: unknown) => {
+      throw unreadable(where, error);
+    });
     return {
-      entry: { kind: "file", lines: splitLines(bytes.toString("latin1")), mode: info.mode },
+      entry: { kind: "file", lines: splitLines(bytes.toString("latin1"), where), mode: info.mode },
       hash: digest(bytes),
     };
   }

@@ -5,13 +5,14 @@ import type { Change, FileBytes } from "./changes.ts";
 import type { Work } from "./decide.ts";
 import { undoFailed, unrecorded, writeTrouble } from "./errors.ts";
 import { commit, type Journal, leftover, placeOf, replaceFiles, settle, undo } from "./journal.ts";
+import type { LoadedSeries } from "./load.ts";
 import { eachAtOnce } from "./parallel.ts";
 import type { AppliedSeries, State, StateFile } from "./state.ts";
 
 /** Writes what was decided: all of it, or (on any failure) nothing. */
 export async function perform(
   tree: string,
-  series: string,
+  series: LoadedSeries,
   work: Work,
   ports: Ports,
 ): Promise<void> {
@@ -54,7 +55,7 @@ async function takeBack(tree: string, ports: Ports): Promise<void> {
   }
 }
 
-function journalOf(series: string, work: Work): Journal {
+function journalOf(series: LoadedSeries, work: Work): Journal {
   const record = recordOf(series, work);
   const state = stateWith(work.state, work.before, record);
   const needed = new Set(
@@ -64,7 +65,7 @@ function journalOf(series: string, work: Work): Journal {
   return {
     version: 1,
     kind: work.kind,
-    series,
+    series: series.name,
     steps: work.changes.map(({ path, before, after }) => ({
       path,
       before: before?.hash ?? null,
@@ -97,14 +98,15 @@ function removable({ changes, kind, before }: Work): string[] {
 }
 
 /** The series as it will be recorded; undefined when no patch of it is left. */
-function recordOf(series: string, work: Work): AppliedSeries | undefined {
+function recordOf(series: LoadedSeries, work: Work): AppliedSeries | undefined {
   if (work.patches.length === 0) return undefined;
   const files = new Map(work.before?.files.map((file) => [file.path, file]));
   for (const change of work.changes)
     files.set(change.path, fileRecord(change, files.get(change.path)));
   const directories = [...(work.before?.directories ?? []), ...missingDirectories(work)];
   return {
-    series,
+    series: series.name,
+    ...(series.own ? {} : { path: series.path }),
     patches: work.patches.map(({ name, sha256 }: Patch) => ({ name, sha256 })),
     files: [...files.values()].filter(
       ({ before, after, modeBefore, modeAfter }) => before !== after || modeBefore !== modeAfter,
@@ -129,7 +131,7 @@ function stateWith(
   before: AppliedSeries | undefined,
   record: AppliedSeries | undefined,
 ): State {
-  const rest = state.applied.filter((entry) => entry !== before && entry.series !== record?.series);
+  const rest = state.applied.filter((entry) => entry !== before);
   if (!record) return { version: 1, applied: rest };
   const at = before ? state.applied.indexOf(before) : rest.length;
   return { version: 1, applied: rest.toSpliced(at < 0 ? rest.length : at, 0, record) };

@@ -1,4 +1,4 @@
-import { LineIndex } from "./line-index.ts";
+import { type Budget, budgetFor, LineIndex } from "./line-index.ts";
 import { locate, patternOf } from "./locate.ts";
 import { mergeHunk } from "./merge.ts";
 import type { Hunk, PlacedHunk } from "./types.ts";
@@ -74,9 +74,11 @@ export function applyHunks(
   hunks: readonly Hunk[],
   maxFuzz: number,
   merge = false,
+  budget: Budget = budgetFor(input.length),
 ): Applied {
   const output = new Output(input);
-  const text = new LineIndex(input);
+  const text = new LineIndex(input, budget);
+  budget.left -= input.length;
   const placed: PlacedHunk[] = [];
   const refused: RefusedHunk[] = [];
   let merged = 0;
@@ -88,14 +90,14 @@ export function applyHunks(
     const most = Math.min(maxFuzz, Math.max(pattern.prefix, pattern.suffix));
     let fuzz = 0;
     let where = locate(text, pattern, guess, output.frozen, fuzz);
-    while (where === undefined && fuzz < most && text.budget > 0) {
+    while (where === undefined && fuzz < most && budget.left > 0) {
       fuzz += 1;
       where = locate(text, pattern, guess, output.frozen, fuzz);
     }
     if (where !== undefined) offset += where - guess;
     // The change itself must come after what is done already (context may overlap).
     if (where === undefined || where - 1 + pattern.prefix < output.frozen) {
-      const reason = text.budget > 0 ? "no-match" : "too-costly";
+      const reason = budget.left > 0 ? "no-match" : "too-costly";
       const joined = merge ? mergeHunk(text, hunk, guess, output.frozen) : undefined;
       if (joined) output.replace(joined.from, joined.to, joined.lines);
       if (joined?.conflicts === 0) merged += 1;

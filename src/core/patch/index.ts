@@ -8,7 +8,7 @@ export { compareEntries, compareLines } from "./compare.ts";
 export { formatPatch, quoteName } from "./format.ts";
 export { newFiles, toBytes } from "./new-files.ts";
 export { safePath } from "./names.ts";
-export { parsePatch, splitLines } from "./parse.ts";
+export { limits, parsePatch, splitLines, tooLarge } from "./parse.ts";
 export { planSeries, reversed, touchedPaths, type Plan } from "./plan.ts";
 export { reverseDiff } from "./reverse.ts";
 export type * from "./types.ts";

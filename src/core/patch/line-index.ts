@@ -1,16 +1,22 @@
+/** Lines that may still be compared or copied: a plan may cost no more than its input's size says. */
+export interface Budget {
+  left: number;
+}
+
+export const budgetFor = (lines: number): Budget => ({ left: 10_000_000 + 100 * lines });
+
 /**
  * Where each line of a text is, made when a hunk is first not where it should be. Most
  * files never need it; with it a hunk that fits nowhere costs no walk through the file.
  */
 export class LineIndex {
   readonly lines: readonly string[];
-  /** Comparisons that are still allowed: a search may cost no more than the text's size says. */
-  budget: number;
+  readonly budget: Budget;
   #places: Map<string, number[]> | undefined;
 
-  constructor(lines: readonly string[]) {
+  constructor(lines: readonly string[], budget = budgetFor(lines.length)) {
     this.lines = lines;
-    this.budget = 10_000_000 + 100 * lines.length;
+    this.budget = budget;
   }
 
   /** Ascending indexes, from 0, of the lines equal to `line`. */

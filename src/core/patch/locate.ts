@@ -31,7 +31,7 @@ function matches(
   const end = old.length - tail;
   let index = head;
   while (index < end && lines[where - 1 + index] === old[index]) index += 1;
-  text.budget -= 1 + index - head;
+  text.budget.left -= 1 + index - head;
   return index >= end;
 }
 
@@ -73,9 +73,9 @@ export function locate(
   const fits = (where: number): boolean => matches(text, pattern, where, skip, tail);
   const range = { guess, lowest: frozen + 1, highest };
   if (inRange(range, guess) && fits(guess)) return guess;
-  if (text.budget <= 0) return undefined;
+  if (text.budget.left <= 0) return undefined;
   const wanted = old.slice(skip, old.length - tail);
-  return nearest(range, fits, places(text, wanted, skip), () => text.budget > 0);
+  return nearest(range, fits, places(text, wanted, skip), () => text.budget.left > 0);
 }
 
 interface Range {

@@ -18,6 +18,7 @@ export function newFiles(patches: readonly Patch[]): { path: string; bytes: Buff
       patch,
       tree,
       fuzz: 0,
+      budget: { left: Infinity },
       onRefusal: "stop" as const,
       start: new Map(),
       leaving: new Set<string>(),

@@ -1,4 +1,5 @@
 import { applyHunks, type Applied } from "./apply.ts";
+import type { Budget } from "./line-index.ts";
 import { explain } from "./explain.ts";
 import { rejectText } from "./reject.ts";
 import { splitLines } from "./parse.ts";
@@ -20,6 +21,7 @@ export interface Context {
   readonly patch: Patch;
   readonly tree: PlannedTree;
   readonly fuzz: number;
+  readonly budget: Budget;
   readonly onRefusal: OnRefusal;
   /** Files that git renames or copies, as they were before this patch. */
   readonly start: ReadonlyMap<string, Entry>;
@@ -71,6 +73,8 @@ function withMode(mode: number | undefined, wanted: string | undefined): number 
 /** Plans one file diff of a patch and puts the result into the planned tree. */
 export function planFile(diff: FileDiff, context: Context): FileResult {
   const { patch, tree } = context;
+  // No header but this one line: GNU patch and git take it for prose.
+  if (diff.binary === "named" && !diff.git) return leftAlone(nameAsWritten(diff));
   const target = targetOf(diff, patch.strip, tree);
   const refuse = (path: string, reason: RefusalReason, looksApplied = false): FileResult => ({
     refusals: [{ patch: patch.name, path, reason, line: diff.line, looksApplied }],
@@ -78,13 +82,14 @@ export function planFile(diff: FileDiff, context: Context): FileResult {
   if ("unsafe" in target && target.unsafe !== undefined)
     return refuse(target.unsafe, "unsafe-path");
   if (!("from" in target)) return refuse(nameAsWritten(diff), "missing");
-  if (diff.binary) return refuse(target.to, "binary");
+  if (diff.binary === "data") return refuse(target.to, "binary");
   if (!isRegular(diff.git?.oldMode) || !isRegular(diff.git?.newMode))
     return refuse(target.to, "unsupported");
   const input = inputOf(diff, target, context);
   if ("reason" in input) return refuse(target.to, input.reason, input.looksApplied);
+  if (context.budget.left <= 0) return refuse(target.to, "too-costly");
   const merge = context.onRefusal === "merge";
-  const applied = applyHunks(input.entry.lines, diff.hunks, context.fuzz, merge);
+  const applied = applyHunks(input.entry.lines, diff.hunks, context.fuzz, merge, context.budget);
   const unresolved = applied.refused.map((at) =>
     explain(at, applied.text, patch.name, target.from),
   );
@@ -103,8 +108,15 @@ export function planFile(diff: FileDiff, context: Context): FileResult {
   return { ...result, unresolved };
 }
 
-const nameAsWritten = (diff: FileDiff): string =>
-  diff.new?.path ?? diff.old?.path ?? diff.index ?? diff.git?.to ?? diff.git?.names ?? "(no name)";
+const leftAlone = (path: string): FileResult => ({
+  file: { path, action: "leave", hunks: [], bytesMissing: true },
+  refusals: [],
+});
+
+const nameAsWritten = ({ old, new: fresh, index, git }: FileDiff): string => {
+  const name = fresh?.path ?? old?.path ?? index ?? git?.to ?? git?.names ?? "(no name)";
+  return Buffer.from(name, "latin1").toString("utf8");
+};
 
 interface Input {
   readonly entry: FileEntry;
@@ -171,6 +183,7 @@ function settle(
       ...(from === to ? {} : { from }),
       hunks: applied.placed,
       ...(applied.merged === 0 ? {} : { merged: applied.merged }),
+      ...(diff.binary === false ? {} : { bytesMissing: true }),
     },
     refusals: [],
   });
@@ -186,6 +199,7 @@ function settle(
     tree.remove(to);
     return report("delete");
   }
+  if (tree.isBelowFile(to)) return refuse(to, "not-a-file");
   if (diff.git?.move === "rename" && from !== to && !written.has(from)) tree.remove(from);
   tree.set(to, {
     kind: "file",
@@ -200,5 +214,6 @@ function actionOf(diff: FileDiff, creates: boolean): FileAction {
   if (diff.git?.move !== undefined && gitNames(diff.git, 0).from !== gitNames(diff.git, 0).to)
     return diff.git.move;
   if (creates) return "create";
+  if (diff.binary !== false) return "leave";
   return diff.hunks.length === 0 ? "mode" : "modify";
 }

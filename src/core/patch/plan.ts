@@ -1,3 +1,4 @@
+import { type Budget, budgetFor } from "./line-index.ts";
 import { planFile } from "./plan-file.ts";
 import { reverseDiff } from "./reverse.ts";
 import { candidates } from "./target.ts";
@@ -45,14 +46,24 @@ export function planSeries(
 ): Plan {
   const tree = new PlannedTree(before);
   const planned: PlannedPatch[] = [];
+  const options = { fuzz, onRefusal, budget: budgetFor(sizeOf(patches, before)) };
   for (const patch of patches) {
-    const { refusals, unresolved } = planPatch(patch, tree, { fuzz, onRefusal }, planned);
+    const { refusals, unresolved } = planPatch(patch, tree, options, planned);
     if (refusals.length > 0)
       return { changes: new Map(), patches: planned, refusals, unresolved: [] };
     if (unresolved.length > 0)
       return { changes: changesOf(tree, before), patches: planned, refusals, unresolved };
   }
   return { changes: changesOf(tree, before), patches: planned, refusals: [], unresolved: [] };
+}
+
+/** Lines of the patches and of the files they are for. */
+function sizeOf(patches: readonly Patch[], before: ReadonlyMap<string, Entry>): number {
+  let lines = 0;
+  for (const { diffs } of patches)
+    for (const { hunks } of diffs) for (const { texts } of hunks) lines += texts.length;
+  for (const entry of before.values()) if (entry.kind === "file") lines += entry.lines.length;
+  return lines;
 }
 
 /** Names that a diff of this patch moves away or deletes: another one may take them. */
@@ -68,7 +79,7 @@ function leaving(patch: Patch, diffs: readonly FileDiff[]): ReadonlySet<string> 
 function planPatch(
   patch: Patch,
   tree: PlannedTree,
-  options: { readonly fuzz: number; readonly onRefusal: OnRefusal },
+  options: { readonly fuzz: number; readonly onRefusal: OnRefusal; readonly budget: Budget },
   planned: PlannedPatch[],
 ): { refusals: readonly Refusal[]; unresolved: readonly Refusal[] } {
   const diffs = directed(patch);
