@@ -3,8 +3,7 @@ import type { Refusal, RefusalReason } from "../../core/patch/index.ts";
 const reasons: Readonly<Record<RefusalReason, string>> = {
   "no-match": "the hunk fits nowhere",
   "no-newline": "the hunk adds lines after one that ends the file without a newline",
-  "too-costly":
-    "given up: this costs far more than the patch's and the file's size say",
+  "too-costly": "given up: this costs far more than the patch's and the file's size say",
   missing: "there is no such file",
   exists: "the patch creates this file, but it is there",
   "content-left": "the patch removes this file, but it has more lines than the patch knows",

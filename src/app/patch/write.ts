@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { Patch } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
 import type { Change, FileBytes } from "./changes.ts";
@@ -21,7 +21,7 @@ export async function perform(
     await ports.files.mkdir(placeOf(tree, "stage"));
     await eachAtOnce(work.changes, (change, index) => stage(tree, index, change, ports));
     await commit(tree, journal, ports);
-    await replaceFiles(tree, journal, ports);
+    await replaceFiles(tree, journal, ports, work.snapshot);
   } catch (error) {
     await takeBack(tree, ports);
     throw writeTrouble(error, tree);
@@ -35,15 +35,34 @@ export async function perform(
 async function stage(
   tree: string,
   index: number,
-  { before, after }: Change,
+  { path, before, after }: Change,
   ports: Ports,
 ): Promise<void> {
-  const put = (name: string, { bytes, mode }: FileBytes, sync: boolean): Promise<void> =>
-    ports.files.create(placeOf(tree, "stage", name), bytes(), { mode, sync });
-  if (after) await put(`new-${index}`, after, true);
-  // Not synced, which halves the time: a power cut may cost an original (its hash tells), never the tree.
-  if (before) await put(`old-${index}`, before, false);
+  // Not synced, as GNU patch and git do it: after a power cut the hashes tell what is whole.
+  const put = (name: string, { bytes, mode }: FileBytes): Promise<void> =>
+    ports.files.create(placeOf(tree, "stage", name), bytes(), { mode, sync: false });
+  if (after) await put(`new-${index}`, after);
+  if (!before) return;
+  // A second name keeps the old bytes: the file is replaced, not written. One that has other
+  // names already may be written through them.
+  const target = join(tree, path);
+  const alone = (await ports.files.stat(target))?.links === 1;
+  if (alone && (await linked(target, placeOf(tree, "stage", `old-${index}`), ports))) return;
+  await put(`old-${index}`, before);
 }
+
+/** False where the file system has no hard links, or gives us none. */
+const linked = (from: string, to: string, ports: Ports): Promise<boolean> =>
+  ports.files.link(from, to).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (
+        ["EPERM", "ENOTSUP", "EOPNOTSUPP", "EMLINK", "ENOSYS", "EACCES"].includes(error.code ?? "")
+      )
+        return false;
+      throw error;
+    },
+  );
 
 async function takeBack(tree: string, ports: Ports): Promise<void> {
   try {

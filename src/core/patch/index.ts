@@ -9,6 +9,7 @@ export { formatPatch, quoteName } from "./format.ts";
 export { newFiles, toBytes } from "./new-files.ts";
 export { safePath } from "./names.ts";
 export { limits, parsePatch, splitLines, tooLarge } from "./parse.ts";
+export { fileEntry, Text, textOf } from "./text.ts";
 export { planSeries, reversed, touchedPaths, type Plan } from "./plan.ts";
 export { reverseDiff } from "./reverse.ts";
 export type * from "./types.ts";

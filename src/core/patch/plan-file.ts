@@ -2,9 +2,9 @@ import { applyHunks, type Applied } from "./apply.ts";
 import type { Budget } from "./line-index.ts";
 import { explain } from "./explain.ts";
 import { rejectText } from "./reject.ts";
-import { splitLines } from "./parse.ts";
 import { gitNames, treePath } from "./names.ts";
 import { targetOf } from "./target.ts";
+import { type FileEntry, fileEntry, Text, textOf } from "./text.ts";
 import type { PlannedTree } from "./tree.ts";
 import type {
   Entry,
@@ -38,8 +38,7 @@ export interface FileResult {
   readonly unresolved?: readonly Refusal[];
 }
 
-type FileEntry = Extract<Entry, { kind: "file" }>;
-const emptyFile: FileEntry = { kind: "file", lines: [], mode: undefined };
+const emptyFile: FileEntry = fileEntry(new Text(""), undefined);
 
 /** How sure the diff is that a side does not exist: 2 it says so, 1 that side is empty, 0 neither. */
 function nonexistence(diff: FileDiff, side: "old" | "new"): 0 | 1 | 2 {
@@ -89,7 +88,7 @@ export function planFile(diff: FileDiff, context: Context): FileResult {
   if ("reason" in input) return refuse(target.to, input.reason, input.looksApplied);
   if (context.budget.left <= 0) return refuse(target.to, "too-costly");
   const merge = context.onRefusal === "merge";
-  const applied = applyHunks(input.entry.lines, diff.hunks, context.fuzz, merge, context.budget);
+  const applied = applyHunks(textOf(input.entry), diff.hunks, context.fuzz, merge, context.budget);
   const unresolved = applied.refused.map((at) =>
     explain(at, applied.text, patch.name, target.from),
   );
@@ -102,8 +101,7 @@ export function planFile(diff: FileDiff, context: Context): FileResult {
   if (!merge) {
     if (tree.get(rejects).kind !== "absent" || treePath(rejects) === undefined)
       return refuse(rejects, "exists");
-    const lines = splitLines(rejectText(target.to, applied.refused));
-    tree.set(rejects, { kind: "file", lines, mode: undefined });
+    tree.set(rejects, fileEntry(new Text(rejectText(target.to, applied.refused)), undefined));
   }
   return { ...result, unresolved };
 }
@@ -127,9 +125,6 @@ interface NoInput {
   readonly looksApplied: boolean;
 }
 
-const sameLines = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((line, index) => line === b[index]);
-
 /** What the hunks are applied to, or why they cannot be. */
 function inputOf(
   diff: FileDiff,
@@ -148,9 +143,9 @@ function inputOf(
   }
   if (entry.kind !== "file") return { reason: "not-a-file", looksApplied: false };
   // Creating an empty file again is what GNU patch lets pass, git does not.
-  if (move === undefined && old === 2 && (entry.lines.length > 0 || diff.git !== undefined)) {
+  if (move === undefined && old === 2 && (textOf(entry).count > 0 || diff.git !== undefined)) {
     const made = diff.hunks[0]?.texts ?? [];
-    return { reason: "exists", looksApplied: sameLines(entry.lines, made) };
+    return { reason: "exists", looksApplied: textOf(entry).text === made.join("") };
   }
   if (
     target.to !== target.from &&
@@ -189,23 +184,19 @@ function settle(
   });
   if (undoesCopy(diff, context)) {
     const source = tree.get(to);
-    if (source.kind !== "file" || !sameLines(source.lines, applied.lines))
+    if (source.kind !== "file" || textOf(source).text !== applied.output.text)
       return refuse(from, "content-differs");
     tree.remove(from);
     return { file: { path: from, action: "delete", hunks: applied.placed }, refusals: [] };
   }
   if (nonexistence(diff, "new") === 2) {
-    if (applied.lines.length > 0) return refuse(to, "content-left");
+    if (applied.output.count > 0) return refuse(to, "content-left");
     tree.remove(to);
     return report("delete");
   }
   if (tree.isBelowFile(to)) return refuse(to, "not-a-file");
   if (diff.git?.move === "rename" && from !== to && !written.has(from)) tree.remove(from);
-  tree.set(to, {
-    kind: "file",
-    lines: applied.lines,
-    mode: withMode(entry.mode, diff.git?.newMode),
-  });
+  tree.set(to, fileEntry(applied.output, withMode(entry.mode, diff.git?.newMode)));
   written.add(to);
   return report(actionOf(diff, input.creates));
 }

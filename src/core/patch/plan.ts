@@ -3,6 +3,7 @@ import { planFile } from "./plan-file.ts";
 import { reverseDiff } from "./reverse.ts";
 import { candidates } from "./target.ts";
 import { treePath } from "./names.ts";
+import { textOf } from "./text.ts";
 import { PlannedTree } from "./tree.ts";
 import type { Entry, FileDiff, OnRefusal, Patch, PlannedPatch, Refusal } from "./types.ts";
 
@@ -46,8 +47,8 @@ export function planSeries(
 ): Plan {
   const tree = new PlannedTree(before);
   const planned: PlannedPatch[] = [];
-  const options = { fuzz, onRefusal, budget: budgetFor(sizeOf(patches, before)) };
   for (const patch of patches) {
+    const options = { fuzz, onRefusal, budget: budgetFor(sizeOf(patch, tree)) };
     const { refusals, unresolved } = planPatch(patch, tree, options, planned);
     if (refusals.length > 0)
       return { changes: new Map(), patches: planned, refusals, unresolved: [] };
@@ -57,12 +58,14 @@ export function planSeries(
   return { changes: changesOf(tree, before), patches: planned, refusals: [], unresolved: [] };
 }
 
-/** Lines of the patches and of the files they are for. */
-function sizeOf(patches: readonly Patch[], before: ReadonlyMap<string, Entry>): number {
+/** Lines of the patch and of the files that it is for. */
+function sizeOf(patch: Patch, tree: PlannedTree): number {
   let lines = 0;
-  for (const { diffs } of patches)
-    for (const { hunks } of diffs) for (const { texts } of hunks) lines += texts.length;
-  for (const entry of before.values()) if (entry.kind === "file") lines += entry.lines.length;
+  for (const { hunks } of patch.diffs) for (const { texts } of hunks) lines += texts.length;
+  for (const path of touchedPaths([patch])) {
+    const entry = tree.get(path);
+    if (entry.kind === "file") lines += textOf(entry).count;
+  }
   return lines;
 }
 
@@ -109,8 +112,7 @@ function planPatch(
 function sameEntry(a: Entry, b: Entry): boolean {
   if (a === b) return true;
   if (a.kind !== "file" || b.kind !== "file") return a.kind === b.kind;
-  if (a.mode !== b.mode || a.lines.length !== b.lines.length) return false;
-  return a.lines.every((line, index) => line === b.lines[index]);
+  return a.mode === b.mode && textOf(a).text === textOf(b).text;
 }
 
 function changesOf(tree: PlannedTree, before: ReadonlyMap<string, Entry>) {

@@ -1,3 +1,5 @@
+import type { Text } from "./text.ts";
+
 /**
  * A parsed unified diff. All text is latin1: one character is one byte, so that
  * sources which are not UTF-8 keep their bytes. A line keeps its newline; one without
@@ -63,7 +65,13 @@ export interface Patch {
 export type Entry =
   | { readonly kind: "absent" }
   | { readonly kind: "directory" | "symlink" | "other" | "outside" }
-  | { readonly kind: "file"; readonly lines: readonly string[]; readonly mode: number | undefined };
+  | {
+      readonly kind: "file";
+      readonly lines: readonly string[];
+      readonly mode: number | undefined;
+      /** The same text, when it is at hand in one piece. */
+      readonly text?: Text;
+    };
 
 export interface PlacedHunk {
   /** From 1, as `patch` counts. */
