@@ -35,6 +35,8 @@ export interface Files {
   /** Removes a file or a whole directory; nothing there is fine. */
   remove(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** A second name for one file (link(2)); not every file system has that. */
+  link(from: string, to: string): Promise<void>;
   copy(from: string, to: string): Promise<void>;
   /** Of the name itself: a symbolic link is not followed. Undefined when nothing is there. */
   stat(path: string): Promise<FileInfo | undefined>;

@@ -22,10 +22,10 @@ export async function patchTree(request: PatchRequest, ports: Ports): Promise<Pa
   const lock = await lockTree(tree, ports);
   if (!lock) return withoutWriting(request, tree, series, ports);
   try {
-    await recover(tree, ports);
+    const recovered = await recover(tree, ports);
     const { result, work } = await decide(request, tree, series, ports);
-    if (work) await perform(tree, series.name, work, ports);
-    return result;
+    if (work) await perform(tree, series, work, ports);
+    return recovered === undefined ? result : { ...result, recovered };
   } finally {
     await unlock(tree, lock, ports);
   }

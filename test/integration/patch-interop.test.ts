@@ -75,7 +75,7 @@ it("takes a foreign series by its path, on a tree that is no kernel, with -p0 an
   });
   const ports = portsFor(layOutToy(join(dir, "toy")).kit);
   const result = await run(tree, join(patches, "series"), ports);
-  expect(result).toMatchObject({ outcome: "applied", series: "series", written: 2 });
+  expect(result).toMatchObject({ outcome: "applied", series: "debian/patches/series", written: 2 });
   expect(fingerprint(tree, notOurs)).toEqual(byQuilt);
 });
 

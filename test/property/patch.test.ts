@@ -71,7 +71,7 @@ function ours(diff: string, before: string | undefined, fuzz: number, reverse = 
   if (plan.refusals.length > 0) return "refused";
   const after = plan.changes.get("f")?.after;
   if (after === undefined) return { bytes: before };
-  return { bytes: after.kind === "file" ? toBytes(after.lines).toString("latin1") : undefined };
+  return { bytes: after.kind === "file" ? toBytes(after).toString("latin1") : undefined };
 }
 
 function theirs(

@@ -78,6 +78,9 @@ export class MemoryFiles implements Files {
     }
     await this.remove(from);
   }
+  link(from: string, to: string): Promise<void> {
+    return this.copy(from, to);
+  }
   async copy(from: string, to: string): Promise<void> {
     this.put(to, this.#bytes(from));
   }

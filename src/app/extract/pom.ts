@@ -11,7 +11,7 @@ import {
   touchedPaths,
 } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
-import { describeRefusals } from "../patch/errors.ts";
+import { describeRefusals } from "../patch/refusals.ts";
 import { takeSnapshot } from "../patch/read.ts";
 import { requireKernelTree } from "../tree.ts";
 import { fileOf, filesBelow, linesOf, readEntry, requireDirectory } from "./files.ts";

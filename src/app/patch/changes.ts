@@ -1,5 +1,5 @@
 import { failure } from "../../core/errors.ts";
-import { type Entry, type Plan, splitLines, toBytes } from "../../core/patch/index.ts";
+import { type Entry, fileEntry, type Plan, Text, textOf, toBytes } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
 import { placeOf } from "./journal.ts";
 import type { Snapshot } from "./read.ts";
@@ -23,8 +23,8 @@ export interface Change {
 /** `hash` when it is known already. */
 function bytesOf(entry: Entry | undefined, hash?: string): FileBytes | undefined {
   if (entry?.kind !== "file") return undefined;
-  const bytes = (): Buffer => toBytes(entry.lines);
-  return { bytes, hash: hash ?? digest(bytes()), mode: entry.mode };
+  const bytes = (): Buffer => toBytes(entry);
+  return { bytes, hash: hash ?? digest(textOf(entry).text), mode: entry.mode };
 }
 
 export const changesOfPlan = (plan: Plan, snapshot: Snapshot): Change[] =>
@@ -72,9 +72,5 @@ async function originalOf(
       next: "remove .tarpit-kit in the tree and run this again: the patches themselves are then taken back",
     });
   }
-  return {
-    kind: "file",
-    lines: splitLines(bytes.toString("latin1")),
-    mode: file.modeBefore ?? undefined,
-  };
+  return fileEntry(new Text(bytes.toString("latin1"), path), file.modeBefore ?? undefined);
 }

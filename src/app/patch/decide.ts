@@ -1,17 +1,14 @@
 import { entriesUntil } from "../../core/series.ts";
-import {
-  type Patch,
-  type Plan,
-  planSeries,
-  reversed,
-  touchedPaths,
-} from "../../core/patch/index.ts";
+import { type Patch, planSeries, reversed, touchedPaths } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
 import type { PatchRequest, PatchResult } from "./types.ts";
 import { type Change, changesOfPlan, restore } from "./changes.ts";
 import { laterSeries, localChanges, otherVersion, refused, unresolvedBefore } from "./errors.ts";
-import { type LoadedSeries, loadSeries, ownSeries } from "./load.ts";
+import type { LoadedSeries } from "./load.ts";
+import { cannotApply } from "./misfit.ts";
 import { type Snapshot, takeSnapshot } from "./read.ts";
+import { forMachines } from "./refusals.ts";
+import { isIn, nothingIn, type PatchState, planned, report, type Scene } from "./scene.ts";
 import { type AppliedSeries, findApplied, readState, type State } from "./state.ts";
 
 /** What a run would say, and what it has to write for that to be true. */
@@ -32,18 +29,6 @@ export interface Work {
   readonly snapshot: Snapshot;
 }
 
-type PatchState = PatchResult["patches"][number]["state"];
-
-interface Scene {
-  readonly request: PatchRequest;
-  readonly tree: string;
-  readonly series: LoadedSeries;
-  readonly state: State;
-  readonly own: AppliedSeries | undefined;
-  readonly snapshot: Snapshot;
-  readonly ports: Ports;
-}
-
 /** Finds out what is to be done. Reads only. */
 export async function decide(
   request: PatchRequest,
@@ -52,7 +37,7 @@ export async function decide(
   ports: Ports,
 ): Promise<Decision> {
   const recorded = await readState(tree, ports);
-  const known = findApplied(recorded, series.name);
+  const known = findApplied(recorded, series);
   const paths = [
     ...touchedPaths(series.patches, request.onRefusal === "reject"),
     ...(known.own?.files.map(({ path }) => path) ?? []),
@@ -116,23 +101,6 @@ const sameStart = (own: AppliedSeries, patches: readonly Patch[]): boolean => {
 const wantedOf = ({ request, series }: Scene): readonly Patch[] =>
   request.until === undefined ? series.patches : entriesUntil(series.patches, request.until);
 
-function report(
-  scene: Scene,
-  outcome: PatchResult["outcome"],
-  patches: PatchResult["patches"],
-  written = 0,
-): PatchResult {
-  return { tree: scene.tree, series: scene.series.name, outcome, patches, written };
-}
-
-const nothingIn = (
-  patches: readonly { readonly name: string }[],
-  state: PatchState,
-): PatchResult["patches"] => patches.map(({ name }) => ({ name, state, files: [] }));
-
-const planned = (plan: Plan, state: PatchState): PatchResult["patches"] =>
-  plan.patches.map(({ name, files }) => ({ name, state, files }));
-
 async function applyOnRecorded(
   scene: Scene,
   own: AppliedSeries,
@@ -140,11 +108,11 @@ async function applyOnRecorded(
 ): Promise<Decision> {
   const wanted = wantedOf(scene);
   if (own.unresolved) throw unresolvedBefore(scene.tree, own);
-  if (!sameStart(own, wanted)) throw otherVersion(scene.tree, own.series);
+  if (!sameStart(own, wanted)) throw otherVersion(scene.tree, own);
   if (own.patches.length >= wanted.length) {
     return { result: report(scene, "already-applied", nothingIn(wanted, "already-applied")) };
   }
-  if (later) throw laterSeries(scene.tree, own.series, later.series);
+  if (later) throw laterSeries(scene.tree, own.series, later);
   return applyPatches(scene, wanted.slice(own.patches.length), wanted);
 }
 
@@ -180,7 +148,7 @@ async function applyPatches(
   const untried = nothingIn(missing.slice(plan.patches.length), "not-applied");
   const result = {
     ...report(scene, outcome, [...done, ...states, ...untried], request.check ? 0 : changes.length),
-    ...(plan.unresolved.length === 0 ? {} : { unresolved: plan.unresolved }),
+    ...(plan.unresolved.length === 0 ? {} : { unresolved: await forMachines(plan.unresolved) }),
   };
   const patches = all.slice(0, all.length - untried.length);
   const unresolved = plan.unresolved.length;
@@ -198,50 +166,13 @@ async function applyPatches(
   };
 }
 
-/** Whether the patches can be taken out of the tree as it is. */
-const isIn = ({ snapshot }: Scene, some: readonly Patch[]): boolean =>
-  planSeries(reversed(some), snapshot.entries, 0).refusals.length === 0;
-
-/** Not a fit: because it is in the tree already, whole or in part, or because the tree is another one. */
-async function cannotApply(scene: Scene, patches: readonly Patch[], plan: Plan): Promise<Decision> {
-  const { tree, series, own } = scene;
-  if (!own && isIn(scene, patches)) {
-    return { result: report(scene, "already-applied", nothingIn(patches, "already-applied")) };
-  }
-  // A patch that creates or changes nothing proves nothing: only look at those whose undoing does something.
-  const present = patches
-    .filter((patch) => patch.diffs.length > 0 && isIn(scene, [patch]))
-    .map(({ name }) => name);
-  throw await refused({
-    tree,
-    series: series.name,
-    refusals: plan.refusals,
-    reverse: false,
-    present,
-    fitting: present.length > 0 ? [] : await fittingSeries(scene),
-  });
-}
-
-/** Which of our other series would apply to this tree as it is. */
-async function fittingSeries({ tree, series, ports, own }: Scene): Promise<string[]> {
-  const ours = await ownSeries(ports);
-  if (own || !ours.includes(series.name)) return [];
-  const fits = async (name: string): Promise<string[]> => {
-    const { patches } = await loadSeries(ports, name);
-    const { entries } = await takeSnapshot(tree, touchedPaths(patches), ports);
-    return planSeries(patches, entries, 0).refusals.length === 0 ? [name] : [];
-  };
-  const others = ours.filter((name) => name !== series.name);
-  return (await Promise.all(others.map((name) => fits(name).catch(() => [])))).flat();
-}
-
 async function reverseRecorded(
   scene: Scene,
   own: AppliedSeries,
   later: AppliedSeries | undefined,
 ): Promise<Decision> {
   const { request, series, snapshot, tree, state } = scene;
-  if (later) throw laterSeries(tree, own.series, later.series);
+  if (later) throw laterSeries(tree, own.series, later);
   const keep =
     request.until === undefined ? 0 : entriesUntil(series.patches, request.until).length - 1;
   if (keep >= own.patches.length) {
@@ -251,7 +182,7 @@ async function reverseRecorded(
   }
   const kept = series.patches.slice(0, keep);
   if (!sameStart({ ...own, patches: own.patches.slice(0, keep) }, kept))
-    throw otherVersion(tree, own.series);
+    throw otherVersion(tree, own);
   const original = await restore(tree, own, snapshot, scene.ports);
   const again = planSeries(kept, original.entries, request.fuzz);
   if (again.refusals.length > 0) {

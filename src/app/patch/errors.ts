@@ -1,5 +1,6 @@
 import { environment, failure, TarpitError } from "../../core/errors.ts";
-import type { Refusal, RefusalReason } from "../../core/patch/index.ts";
+import type { Refusal } from "../../core/patch/index.ts";
+import { describeRefusals, forMachines } from "./refusals.ts";
 import type { AppliedSeries } from "./state.ts";
 
 const fullDisk = new Set(["ENOSPC", "EDQUOT"]);
@@ -71,85 +72,34 @@ export const localChanges = (tree: string, series: string, paths: readonly strin
     data: { series, paths },
   });
 
-export const otherVersion = (tree: string, series: string): Error =>
+/** What --series takes to name it again. */
+const argument = ({ series, path }: AppliedSeries): string => path ?? series;
+
+export const otherVersion = (tree: string, own: AppliedSeries): Error =>
   failure("patch.other-version", {
-    what: `the tree has another version of ${series}, or only other patches of it`,
+    what: `the tree has another version of ${own.series}, or only other patches of it`,
     where: tree,
-    next: `take it out first: tarpit-kit patch --reverse --series ${series} ${tree}`,
-    data: { series },
+    next: `take it out first: tarpit-kit patch --reverse --series ${argument(own)} ${tree}`,
+    data: { series: own.series },
   });
 
-export const unresolvedBefore = (
-  tree: string,
-  { series, unresolved, patches }: AppliedSeries,
-): Error =>
-  failure("patch.half-patched", {
+export const unresolvedBefore = (tree: string, own: AppliedSeries): Error => {
+  const { series, unresolved, patches } = own;
+  return failure("patch.half-patched", {
     what: `the tree has a part of ${series}: ${unresolved} hunks of ${patches.at(-1)?.name} were rejected or left between markers`,
     where: tree,
-    next: `take it out: tarpit-kit patch --reverse --series ${series} ${tree}; or put these hunks in by hand and remove .tarpit-kit`,
+    next: `take it out: tarpit-kit patch --reverse --series ${argument(own)} ${tree}; or put these hunks in by hand and remove .tarpit-kit`,
     data: { series, unresolved },
   });
+};
 
-export const laterSeries = (tree: string, series: string, later: string): Error =>
+export const laterSeries = (tree: string, series: string, later: AppliedSeries): Error =>
   failure("patch.order", {
-    what: `${later} was applied on top of ${series}, to the same files`,
+    what: `${later.series} was applied on top of ${series}, to the same files`,
     where: tree,
-    next: `take it out first: tarpit-kit patch --reverse --series ${later} ${tree}`,
-    data: { series, later },
+    next: `take it out first: tarpit-kit patch --reverse --series ${argument(later)} ${tree}`,
+    data: { series, later: later.series },
   });
-
-const reasons: Readonly<Record<RefusalReason, string>> = {
-  "no-match": "the hunk fits nowhere",
-  "no-newline": "the hunk adds lines after one that ends the file without a newline",
-  "too-costly":
-    "the search for this hunk was given up: its lines are in too many places of the file",
-  missing: "there is no such file",
-  exists: "the patch creates this file, but it is there",
-  "content-left": "the patch removes this file, but it has more lines than the patch knows",
-  "content-differs": "the copy is not what the patch made",
-  "not-a-file":
-    "this is no regular file of the tree (a symbolic link, a directory, or below a link)",
-  "unsafe-path":
-    "the patch names a path outside of the tree, in .git or .tarpit-kit, or one that is not UTF-8",
-  binary: "a binary diff; only text can be patched",
-  unsupported: "the patch makes a symbolic link or a submodule, which is not supported",
-};
-
-const shown = (line: string): string => {
-  const text = Buffer.from(line.replace(/\n$/, ""), "latin1").toString("utf8");
-  return line.endsWith("\n") ? text : `${text} (no newline)`;
-};
-
-/** Marks the words that differ, as `git diff --word-diff` does. */
-async function wordDiff(expected: string, found: string): Promise<string> {
-  const { diffWordsWithSpace } = await import("diff");
-  const parts = diffWordsWithSpace(shown(expected), shown(found), { timeout: 200 }) ?? [];
-  return parts
-    .map(({ value, added, removed }) => (added ? `{+${value}+}` : removed ? `[-${value}-]` : value))
-    .join("");
-}
-
-async function describe(refusal: Refusal): Promise<string[]> {
-  const { patch, path, hunk, line, reason, expected, found, foundLine, looksApplied } = refusal;
-  const lines = [
-    `${path}${hunk === undefined ? "" : `: hunk ${hunk}`} (${patch}:${line}): ${reasons[reason]}`,
-  ];
-  if (reason === "no-match" && expected !== undefined) {
-    lines.push(`  wanted at line ${foundLine}: ${shown(expected)}`);
-    lines.push(
-      `  the tree has:       ${found === undefined ? "(the end of the file)" : shown(found)}`,
-    );
-    if (found !== undefined && expected.length + found.length < 1000) {
-      lines.push(`  difference:         ${await wordDiff(expected, found)}`);
-    }
-  }
-  if (looksApplied) lines.push("  it looks already applied");
-  return lines;
-}
-
-/** The first refusals in words. */
-export const describeRefusals = async (refusals: readonly Refusal[]): Promise<string[]> =>
-  (await Promise.all(refusals.slice(0, 20).map(describe))).flat();
 
 interface Refused {
   readonly tree: string;
@@ -174,7 +124,7 @@ export async function refused({
   const half = present.length > 0 || refusals.some(({ looksApplied }) => looksApplied);
   const evidence = await describeRefusals(refusals);
   const hunks = refusals.length;
-  const data = { series, refusals, present, fitting };
+  const data = { series, refusals: await forMachines(refusals), present, fitting };
   if (half && !reverse) {
     return failure("patch.half-patched", {
       what: `the tree has a part of ${series}; nothing was changed`,

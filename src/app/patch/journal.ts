@@ -3,6 +3,7 @@ import { badInput, failure } from "../../core/errors.ts";
 import { safePath } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
 import { eachAtOnce } from "./parallel.ts";
+import { type Snapshot, stampOf } from "./read.ts";
 import { digest, formatState, ownDirectory, type State, statePath } from "./state.ts";
 
 /**
@@ -48,8 +49,10 @@ const stateFile = "state.json";
 
 /** Writes the journal into the stage and makes it count. After this only names change: no room is needed. */
 export async function commit(tree: string, journal: Journal, ports: Ports): Promise<void> {
-  await ports.files.write(placeOf(tree, "stage", stateFile), formatState(journal.state));
-  await ports.files.write(placeOf(tree, "stage", journalFile), JSON.stringify(journal));
+  const put = (name: string, text: string): Promise<void> =>
+    ports.files.create(placeOf(tree, "stage", name), Buffer.from(text), { sync: false });
+  await put(stateFile, formatState(journal.state));
+  await put(journalFile, JSON.stringify(journal));
   await ports.files.rename(placeOf(tree, "stage"), placeOf(tree, "journal"));
 }
 
@@ -68,17 +71,28 @@ async function hashOf(tree: string, path: string, ports: Ports): Promise<string 
     : "not a file";
 }
 
-/** Replaces the files; can be called again after it was cut off anywhere. */
-export async function replaceFiles(tree: string, journal: Journal, ports: Ports): Promise<void> {
+/**
+ * Replaces the files; can be called again after it was cut off anywhere. What `read` has seen
+ * and nobody has written since need not be read again.
+ */
+export async function replaceFiles(
+  tree: string,
+  journal: Journal,
+  ports: Ports,
+  read?: Snapshot,
+): Promise<void> {
   const { files } = ports;
+  for (const path of journal.made) await files.mkdir(join(tree, path));
   await eachAtOnce(journal.steps, async (step, index) => {
     const target = join(tree, step.path);
     const staged = placeOf(tree, "journal", `new-${index}`);
-    const now = await hashOf(tree, step.path, ports);
+    const stamp = read?.stamps.get(step.path);
+    const info = stamp === undefined ? undefined : await files.stat(target);
+    const same = info !== undefined && stampOf(info) === stamp;
+    const now = same ? step.before : await hashOf(tree, step.path, ports);
     if (now !== step.before && now !== step.after) throw changedMeanwhile(target);
     if (step.after === null) await files.remove(target);
     else if (await files.stat(staged)) {
-      await files.mkdir(dirname(target));
       await files.rename(staged, target);
     } else if (now !== step.after) throw changedMeanwhile(target);
   });
@@ -122,6 +136,7 @@ export async function undo(tree: string, ports: Ports): Promise<void> {
     if (now !== step.before && now !== step.after) throw changedMeanwhile(target);
     if (step.before === null) await files.remove(target);
     else if (await files.stat(old)) {
+      if (digest(await files.readBytes(old)) !== step.before) throw changedMeanwhile(target);
       await files.mkdir(dirname(target));
       await files.rename(old, target);
     }
@@ -129,6 +144,16 @@ export async function undo(tree: string, ports: Ports): Promise<void> {
   for (const path of journal.made.toReversed()) await removeEmpty(join(tree, path), ports);
   await files.rename(placeOf(tree, "undo"), placeOf(tree, "done"));
   await files.remove(placeOf(tree, "done"));
+}
+
+/** Whether all new bytes that are not in their places yet are as they were meant to be. */
+async function isWhole(tree: string, journal: Journal, ports: Ports): Promise<boolean> {
+  for (const [index, { after }] of journal.steps.entries()) {
+    const staged = placeOf(tree, "journal", `new-${index}`);
+    if (after === null || !(await ports.files.stat(staged))) continue;
+    if (digest(await ports.files.readBytes(staged)) !== after) return false;
+  }
+  return true;
 }
 
 /** Which of the directories a killed run has left. */
@@ -139,24 +164,39 @@ export async function leftover(tree: string, ports: Ports): Promise<Name | undef
   return undefined;
 }
 
+/** What became of a run that was cut off: it was finished, taken back, or had changed nothing yet. */
+export type Recovered = "finished" | "taken-back" | "cleared-up";
+
 /** Ends what a killed run has begun, and says what became of it. */
-export async function recover(tree: string, ports: Ports): Promise<void> {
+export async function recover(tree: string, ports: Ports): Promise<Recovered | undefined> {
+  let recovered: Recovered | undefined;
   for (;;) {
     const found = await leftover(tree, ports);
-    if (found === undefined) return;
+    if (found === undefined) return recovered;
     if (found === "journal") {
       const journal = await readJournal(tree, "journal", ports);
+      if (!(await isWhole(tree, journal, ports))) {
+        await undo(tree, ports);
+        ports.log.warn(
+          "an earlier run was cut off, by a power cut perhaps; its changes were taken back",
+        );
+        recovered = "taken-back";
+        continue;
+      }
       await replaceFiles(tree, journal, ports);
       await settle(tree, journal, ports);
       const what = journal.kind === "apply" ? "applied" : "taken out";
       ports.log.warn(`an earlier run was cut off while ${journal.series} was ${what}; finished it`);
+      recovered = "finished";
     } else if (found === "undo") {
       await undo(tree, ports);
       ports.log.warn("an earlier run was cut off; its changes were taken back");
+      recovered = "taken-back";
     } else {
       await ports.files.remove(placeOf(tree, found));
-      if (found === "stage")
-        ports.log.warn("an earlier run was cut off before it changed anything; cleared up");
+      const when = found === "stage" ? "before it changed anything" : "when it had ended its work";
+      ports.log.warn(`an earlier run was cut off ${when}; cleared up`);
+      recovered = "cleared-up";
     }
   }
 }
@@ -168,7 +208,7 @@ export async function readJournal(
   ports: Ports,
 ): Promise<Journal> {
   const path = placeOf(tree, name, journalFile);
-  const journal = JSON.parse(await ports.files.readText(path)) as Journal;
+  const journal = parseJournal(await ports.files.readText(path), path);
   const paths = [...journal.steps.map((step) => step.path), ...journal.made, ...journal.removable];
   const hashes = [
     ...journal.dropped,
@@ -180,12 +220,23 @@ export async function readJournal(
     hashes.every((hash) => /^[\da-f]{64}$/.test(hash))
   )
     return journal;
-  throw badInput("patch.journal", {
+  throw damaged(path);
+}
+
+function parseJournal(text: string, path: string): Journal {
+  try {
+    return JSON.parse(text) as Journal;
+  } catch {
+    throw damaged(path);
+  }
+}
+
+const damaged = (path: string): Error =>
+  badInput("patch.journal", {
     what: "what an earlier run has left is damaged, or of another version of tarpit-kit",
     where: path,
     next: "unpack the tree again",
   });
-}
 
 const changedMeanwhile = (path: string): Error =>
   failure("patch.changed-meanwhile", {

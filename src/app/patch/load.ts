@@ -2,13 +2,16 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
 import { badInput } from "../../core/errors.ts";
 import type { KernelVersion } from "../../core/kernel-version.ts";
-import { newFiles, parsePatch, type Patch } from "../../core/patch/index.ts";
+import { limits, newFiles, parsePatch, type Patch, tooLarge } from "../../core/patch/index.ts";
 import { type Manifest, parseSeries, type SeriesEntry, seriesFor } from "../../core/series.ts";
 import type { Ports } from "../../ports.ts";
+import { eachAtOnce } from "./parallel.ts";
 
 export interface LoadedSeries {
-  /** `linux-6.1`, or the file name of a foreign series. */
+  /** `linux-6.1`, or of a foreign series the end of its path: `debian/patches/series`. */
   readonly name: string;
+  /** One that this package brings; a foreign one is known by its path and its patches. */
+  readonly own: boolean;
   readonly path: string;
   /** Of all that decides what the series does: names, options and bytes of its patches. */
   readonly sha256: string;
@@ -18,10 +21,10 @@ export interface LoadedSeries {
 const sha256 = (data: string | Uint8Array): string =>
   createHash("sha256").update(data).digest("hex");
 
-/** Longest patch that is read: far above any real one, far below what a string can hold. */
-const maxPatchBytes = 256 << 20;
-
 const shortName = (path: string): string => basename(path).replace(/\.series$/, "");
+
+/** A foreign series is mostly called `series`: its directories say which one it is. */
+const foreignName = (path: string): string => path.split("/").filter(Boolean).slice(-3).join("/");
 
 /** Reads and parses a series: the named one, or (without a name) the one for this kernel version. */
 export async function loadSeries(
@@ -29,20 +32,24 @@ export async function loadSeries(
   series?: string,
   version?: KernelVersion,
 ): Promise<LoadedSeries> {
-  const path = series === undefined ? await fitting(ports, version) : await named(ports, series);
-  const entries = parseSeries(await readText(ports, path), path);
-  const patches = await Promise.all(entries.map((entry) => loadPatch(ports, entry, dirname(path))));
+  const { path, own } =
+    series === undefined
+      ? { path: await fitting(ports, version), own: true }
+      : await named(ports, series);
+  const text = await readRegular(ports, path, "the series cannot be read");
+  const entries = parseSeries(text.toString("utf8"), path);
+  const patches: Patch[] = [];
+  await eachAtOnce(entries, async (entry, index) => {
+    patches[index] = await loadPatch(ports, entry, dirname(path));
+  });
   const facts = patches.map(({ name, strip, reverse, sha256 }) => [name, strip, reverse, sha256]);
-  return { name: shortName(path), path, sha256: sha256(JSON.stringify(facts)), patches };
+  const name = own ? shortName(path) : foreignName(path);
+  return { name, own, path, sha256: sha256(JSON.stringify(facts)), patches };
 }
 
 async function loadPatch(ports: Ports, entry: SeriesEntry, directory: string): Promise<Patch> {
   const path = join(directory, entry.name);
-  const info = await ports.files.stat(path);
-  if (info && info.size > maxPatchBytes) throw tooLarge(path);
-  const bytes = await ports.files.readBytes(path).catch((error: unknown) => {
-    throw unreadable(path, error, "the series names a patch that cannot be read");
-  });
+  const bytes = await readRegular(ports, path, "the series names a patch that cannot be read");
   return { ...entry, sha256: sha256(bytes), diffs: parsePatch(bytes.toString("latin1"), path) };
 }
 
@@ -83,14 +90,16 @@ async function fitting(ports: Ports, version: KernelVersion | undefined): Promis
 }
 
 /** One of ours by name (`linux-6.1`), else a path: a series file, or a directory that has one. */
-async function named(ports: Ports, series: string): Promise<string> {
+async function named(ports: Ports, series: string): Promise<{ path: string; own: boolean }> {
   const ours = (await readManifest(ports)).lines.map((line) => line.series);
   const own = ours.find((file) => file === series || shortName(file) === series);
-  if (own !== undefined) return join(ports.packageRoot, "patches", own);
+  if (own !== undefined) return { path: join(ports.packageRoot, "patches", own), own: true };
   const path = resolve(ports.host.cwd, series);
+  const root = await ports.files.realpath(join(ports.packageRoot, "patches"));
   for (const candidate of [path, join(path, "series")]) {
     const real = await ports.files.realpath(candidate).catch(() => undefined);
-    if (real !== undefined && (await ports.files.stat(real))?.kind === "file") return candidate;
+    if (real === undefined || (await ports.files.stat(real))?.kind !== "file") continue;
+    return { path: candidate, own: ours.some((file) => real === join(root, file)) };
   }
   throw badInput("series.unknown", {
     what: `there is no series ${series}`,
@@ -99,21 +108,21 @@ async function named(ports: Ports, series: string): Promise<string> {
   });
 }
 
-const readText = (ports: Ports, path: string): Promise<string> =>
-  ports.files.readText(path).catch((error: unknown) => {
-    throw unreadable(path, error, "the series cannot be read");
-  });
+/** The bytes of a regular file within the limits: a pipe would hang, a device never end. */
+async function readRegular(ports: Ports, path: string, what: string): Promise<Buffer> {
+  const fail = (error: unknown): never => {
+    throw unreadable(path, error, what);
+  };
+  const real = await ports.files.realpath(path).catch(fail);
+  const info = await ports.files.stat(real);
+  if (info?.kind !== "file") fail("no regular file");
+  if ((info?.size ?? 0) > limits.bytes) throw tooLarge(path, `${limits.bytes >> 20} MiB`);
+  return ports.files.readBytes(real).catch(fail);
+}
 
 const unreadable = (path: string, error: unknown, what: string): Error =>
   badInput("series.unreadable", {
     what,
     where: `${path} (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
     next: "names in a series are relative to the series file's directory",
-  });
-
-const tooLarge = (path: string): Error =>
-  badInput("patch.too-large", {
-    what: "the patch is larger than 256 MiB",
-    where: path,
-    next: "split it into several patches",
   });

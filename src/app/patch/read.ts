@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { badInput } from "../../core/errors.ts";
-import { type Entry, splitLines } from "../../core/patch/index.ts";
+import { type Entry, fileEntry, limits, Text, tooLarge } from "../../core/patch/index.ts";
 import type { FileInfo, Ports } from "../../ports.ts";
 import { eachAtOnce } from "./parallel.ts";
 import { digest, ownDirectory } from "./state.ts";
@@ -10,6 +10,8 @@ export interface Snapshot {
   readonly entries: ReadonlyMap<string, Entry>;
   /** sha256 of each regular file. */
   readonly hashes: ReadonlyMap<string, string>;
+  /** Of each regular file, what is another one when it was written since. */
+  readonly stamps: ReadonlyMap<string, string>;
 }
 
 /** The real path of the tree; badInput when it is no directory. */
@@ -34,6 +36,9 @@ export async function openTree(tree: string, ports: Ports): Promise<string> {
   return path;
 }
 
+/** The inode, its size and when it was written. */
+export const stampOf = ({ id, size, mtimeMs }: FileInfo): string => `${id} ${size} ${mtimeMs}`;
+
 /** Names below the tree, each looked at once; a name below a symbolic link is outside. */
 class TreeReader {
   readonly #kinds = new Map<string, Promise<FileInfo | undefined>>();
@@ -48,7 +53,7 @@ class TreeReader {
     this.#kinds.set(path, known);
     return known;
   }
-  async entry(path: string): Promise<{ entry: Entry; hash?: string }> {
+  async entry(path: string): Promise<{ entry: Entry; hash?: string; stamp?: string }> {
     const parts = path.split("/");
     for (let depth = 1; depth < parts.length; depth += 1) {
       const above = await this.info(parts.slice(0, depth).join("/"));
@@ -58,14 +63,15 @@ class TreeReader {
     const info = await this.info(path);
     if (!info) return { entry: { kind: "absent" } };
     if (info.kind !== "file") return { entry: { kind: info.kind } };
-    const bytes = await this.#ports.files
-      .readBytes(join(this.#root, path))
-      .catch((error: unknown) => {
-        throw unreadable(join(this.#root, path), error);
-      });
+    const where = join(this.#root, path);
+    if (info.size > limits.bytes) throw tooLarge(where, `${limits.bytes >> 20} MiB`);
+    const bytes = await this.#ports.files.readBytes(where).catch((error: unknown) => {
+      throw unreadable(where, error);
+    });
     return {
-      entry: { kind: "file", lines: splitLines(bytes.toString("latin1")), mode: info.mode },
+      entry: fileEntry(new Text(bytes.toString("latin1"), where), info.mode),
       hash: digest(bytes),
+      stamp: stampOf(info),
     };
   }
 }
@@ -86,10 +92,12 @@ export async function takeSnapshot(
   const reader = new TreeReader(tree, ports);
   const entries = new Map<string, Entry>();
   const hashes = new Map<string, string>();
+  const stamps = new Map<string, string>();
   await eachAtOnce(paths, async (path) => {
-    const { entry, hash } = await reader.entry(path);
+    const { entry, hash, stamp } = await reader.entry(path);
     entries.set(path, entry);
     if (hash !== undefined) hashes.set(path, hash);
+    if (stamp !== undefined) stamps.set(path, stamp);
     const parts = path.split("/");
     for (let depth = 1; depth < parts.length; depth += 1) {
       const above = parts.slice(0, depth).join("/");
@@ -97,5 +105,5 @@ export async function takeSnapshot(
         entries.set(above, { kind: "directory" });
     }
   });
-  return { entries, hashes };
+  return { entries, hashes, stamps };
 }

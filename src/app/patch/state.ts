@@ -21,6 +21,8 @@ export interface StateFile {
 /** One series that is in the tree, whole or up to a patch. */
 export interface AppliedSeries {
   readonly series: string;
+  /** Of a foreign series: several are called alike. */
+  readonly path?: string;
   readonly patches: readonly { readonly name: string; readonly sha256: string }[];
   readonly files: readonly StateFile[];
   /** Hunks of the last patch that went to .rej files or are between conflict markers. */
@@ -39,8 +41,12 @@ export const emptyState: State = { version: 1, applied: [] };
 
 export const statePath = (tree: string): string => join(tree, ownDirectory, "state.json");
 
+/** Of bytes, or of text that has a character a byte. */
 export const digest = (bytes: string | Uint8Array): string =>
-  createHash("sha256").update(bytes).digest("hex");
+  (typeof bytes === "string"
+    ? createHash("sha256").update(bytes, "latin1")
+    : createHash("sha256").update(bytes)
+  ).digest("hex");
 
 /** The state must not send us out of the tree, whoever wrote it. */
 const isSound = (state: State): boolean =>
@@ -77,12 +83,27 @@ export async function readState(tree: string, ports: Ports): Promise<State> {
 
 export const formatState = (state: State): string => `${JSON.stringify(state, null, 2)}\n`;
 
-/** The series by this name and what is on top of it. */
+/** What names a series again: its name and, when it is foreign, its path or its patches. */
+interface Identity {
+  readonly name: string;
+  readonly own: boolean;
+  readonly path: string;
+  readonly patches: readonly { readonly sha256: string }[];
+}
+
+const isSame = (entry: AppliedSeries, series: Identity): boolean =>
+  series.own
+    ? entry.path === undefined && entry.series === series.name
+    : entry.path === series.path ||
+      (entry.path !== undefined &&
+        entry.patches.every((patch, index) => patch.sha256 === series.patches[index]?.sha256));
+
+/** The record of this series and what is on top of it. */
 export function findApplied(
   state: State,
-  series: string,
+  series: Identity,
 ): { own: AppliedSeries | undefined; later: AppliedSeries[] } {
-  const index = state.applied.findIndex((entry) => entry.series === series);
+  const index = state.applied.findIndex((entry) => isSame(entry, series));
   if (index < 0) return { own: undefined, later: [] };
   return { own: state.applied[index], later: state.applied.slice(index + 1) };
 }

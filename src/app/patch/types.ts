@@ -1,4 +1,6 @@
-import type { OnRefusal, PlannedFile, Refusal } from "../../core/patch/index.ts";
+import type { OnRefusal, PlannedFile } from "../../core/patch/index.ts";
+import type { Recovered } from "./journal.ts";
+import type { ToldRefusal } from "./refusals.ts";
 
 export interface PatchRequest {
   readonly tree: string;
@@ -39,5 +41,7 @@ export interface PatchResult {
   /** Files written or removed. */
   readonly written: number;
   /** Hunks that went to FILE.rej or are between conflict markers. */
-  readonly unresolved?: readonly Refusal[];
+  readonly unresolved?: readonly ToldRefusal[];
+  /** What became of an earlier run that was cut off in this tree. */
+  readonly recovered?: Recovered;
 }

@@ -1,17 +1,18 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { Patch } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
 import type { Change, FileBytes } from "./changes.ts";
 import type { Work } from "./decide.ts";
 import { undoFailed, unrecorded, writeTrouble } from "./errors.ts";
 import { commit, type Journal, leftover, placeOf, replaceFiles, settle, undo } from "./journal.ts";
+import type { LoadedSeries } from "./load.ts";
 import { eachAtOnce } from "./parallel.ts";
 import type { AppliedSeries, State, StateFile } from "./state.ts";
 
 /** Writes what was decided: all of it, or (on any failure) nothing. */
 export async function perform(
   tree: string,
-  series: string,
+  series: LoadedSeries,
   work: Work,
   ports: Ports,
 ): Promise<void> {
@@ -20,7 +21,7 @@ export async function perform(
     await ports.files.mkdir(placeOf(tree, "stage"));
     await eachAtOnce(work.changes, (change, index) => stage(tree, index, change, ports));
     await commit(tree, journal, ports);
-    await replaceFiles(tree, journal, ports);
+    await replaceFiles(tree, journal, ports, work.snapshot);
   } catch (error) {
     await takeBack(tree, ports);
     throw writeTrouble(error, tree);
@@ -34,15 +35,34 @@ export async function perform(
 async function stage(
   tree: string,
   index: number,
-  { before, after }: Change,
+  { path, before, after }: Change,
   ports: Ports,
 ): Promise<void> {
-  const put = (name: string, { bytes, mode }: FileBytes, sync: boolean): Promise<void> =>
-    ports.files.create(placeOf(tree, "stage", name), bytes(), { mode, sync });
-  if (after) await put(`new-${index}`, after, true);
-  // Not synced, which halves the time: a power cut may cost an original (its hash tells), never the tree.
-  if (before) await put(`old-${index}`, before, false);
+  // Not synced, as GNU patch and git do it: after a power cut the hashes tell what is whole.
+  const put = (name: string, { bytes, mode }: FileBytes): Promise<void> =>
+    ports.files.create(placeOf(tree, "stage", name), bytes(), { mode, sync: false });
+  if (after) await put(`new-${index}`, after);
+  if (!before) return;
+  // A second name keeps the old bytes: the file is replaced, not written. One that has other
+  // names already may be written through them.
+  const target = join(tree, path);
+  const alone = (await ports.files.stat(target))?.links === 1;
+  if (alone && (await linked(target, placeOf(tree, "stage", `old-${index}`), ports))) return;
+  await put(`old-${index}`, before);
 }
+
+/** False where the file system has no hard links, or gives us none. */
+const linked = (from: string, to: string, ports: Ports): Promise<boolean> =>
+  ports.files.link(from, to).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (
+        ["EPERM", "ENOTSUP", "EOPNOTSUPP", "EMLINK", "ENOSYS", "EACCES"].includes(error.code ?? "")
+      )
+        return false;
+      throw error;
+    },
+  );
 
 async function takeBack(tree: string, ports: Ports): Promise<void> {
   try {
@@ -54,7 +74,7 @@ async function takeBack(tree: string, ports: Ports): Promise<void> {
   }
 }
 
-function journalOf(series: string, work: Work): Journal {
+function journalOf(series: LoadedSeries, work: Work): Journal {
   const record = recordOf(series, work);
   const state = stateWith(work.state, work.before, record);
   const needed = new Set(
@@ -64,7 +84,7 @@ function journalOf(series: string, work: Work): Journal {
   return {
     version: 1,
     kind: work.kind,
-    series,
+    series: series.name,
     steps: work.changes.map(({ path, before, after }) => ({
       path,
       before: before?.hash ?? null,
@@ -97,14 +117,15 @@ function removable({ changes, kind, before }: Work): string[] {
 }
 
 /** The series as it will be recorded; undefined when no patch of it is left. */
-function recordOf(series: string, work: Work): AppliedSeries | undefined {
+function recordOf(series: LoadedSeries, work: Work): AppliedSeries | undefined {
   if (work.patches.length === 0) return undefined;
   const files = new Map(work.before?.files.map((file) => [file.path, file]));
   for (const change of work.changes)
     files.set(change.path, fileRecord(change, files.get(change.path)));
   const directories = [...(work.before?.directories ?? []), ...missingDirectories(work)];
   return {
-    series,
+    series: series.name,
+    ...(series.own ? {} : { path: series.path }),
     patches: work.patches.map(({ name, sha256 }: Patch) => ({ name, sha256 })),
     files: [...files.values()].filter(
       ({ before, after, modeBefore, modeAfter }) => before !== after || modeBefore !== modeAfter,
@@ -129,7 +150,7 @@ function stateWith(
   before: AppliedSeries | undefined,
   record: AppliedSeries | undefined,
 ): State {
-  const rest = state.applied.filter((entry) => entry !== before && entry.series !== record?.series);
+  const rest = state.applied.filter((entry) => entry !== before);
   if (!record) return { version: 1, applied: rest };
   const at = before ? state.applied.indexOf(before) : rest.length;
   return { version: 1, applied: rest.toSpliced(at < 0 ? rest.length : at, 0, record) };

@@ -23,6 +23,9 @@ export function describePatch(result: PatchResult, style: Style): string {
         .map((hunk) =>
           style.yellow(`    hunk ${hunk.index}: ${moved(hunk.offset)}${fuzzy(hunk.fuzz)}`),
         ),
+      ...(file.bytesMissing === undefined
+        ? []
+        : [style.yellow("    a binary file: the patch does not hold its bytes")]),
       ...(file.merged === undefined ? [] : [style.yellow(`    ${file.merged} hunks merged`)]),
     ]),
   ]);

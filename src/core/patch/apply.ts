@@ -1,10 +1,12 @@
-import { LineIndex } from "./line-index.ts";
+import { type Budget, budgetFor, LineIndex } from "./line-index.ts";
 import { locate, patternOf } from "./locate.ts";
 import { mergeHunk } from "./merge.ts";
+import { Text } from "./text.ts";
 import type { Hunk, PlacedHunk } from "./types.ts";
 
 export interface Applied {
-  readonly lines: readonly string[];
+  /** The result. */
+  readonly output: Text;
   readonly placed: readonly PlacedHunk[];
   /** Hunks that fit nowhere, with the line they were first looked for at. */
   readonly refused: readonly RefusedHunk[];
@@ -23,22 +25,27 @@ export interface RefusedHunk {
 
 /** The file as it is written: input lines are copied up to where hunks change something. */
 class Output {
-  readonly lines: string[] = [];
-  readonly #input: readonly string[];
+  readonly #parts: string[] = [];
+  readonly #input: Text;
+  /** The last line so far has no newline. */
+  #open = false;
   /** Input lines that are dealt with; no later hunk may change them. */
   frozen = 0;
-  constructor(input: readonly string[]) {
+  constructor(input: Text) {
     this.#input = input;
   }
-  put(line: string): void {
-    const before = this.lines.at(-1);
+  /** One line, or several at once. */
+  put(lines: string): void {
     // A line without newline is no longer the last one.
-    if (before !== undefined && !before.endsWith("\n")) this.lines[this.lines.length - 1] += "\n";
-    this.lines.push(line);
+    if (this.#open) this.#parts.push("\n");
+    this.#parts.push(lines);
+    this.#open = !lines.endsWith("\n");
   }
   copyUntil(line: number): void {
-    const end = Math.min(line, this.#input.length);
-    for (; this.frozen < end; this.frozen += 1) this.put(this.#input[this.frozen] ?? "");
+    const end = Math.min(line, this.#input.count);
+    if (end <= this.frozen) return;
+    this.put(this.#input.slice(this.frozen, end));
+    this.frozen = end;
   }
   /** Puts `lines` in the place of input lines `from` to before `to`. */
   replace(from: number, to: number, lines: readonly string[]): void {
@@ -56,12 +63,15 @@ class Output {
     for (const [index, text] of hunk.texts.entries()) {
       const op = hunk.ops[index];
       if (op !== " ") this.copyUntil(at);
-      if (op === "+" && this.lines.at(-1)?.endsWith("\n") === false) return false;
+      if (op === "+" && this.#open) return false;
       if (op === "+") this.put(text);
       if (op === "-") this.frozen += 1;
       if (op !== "+") at += 1;
     }
     return true;
+  }
+  text(): Text {
+    return new Text(this.#parts.join(""));
   }
 }
 
@@ -70,13 +80,15 @@ class Output {
  * first looked for where the ones before it were found to have moved to.
  */
 export function applyHunks(
-  input: readonly string[],
+  input: Text,
   hunks: readonly Hunk[],
   maxFuzz: number,
   merge = false,
+  budget: Budget = budgetFor(input.count),
 ): Applied {
   const output = new Output(input);
-  const text = new LineIndex(input);
+  const text = new LineIndex(input, budget);
+  budget.left -= input.count;
   const placed: PlacedHunk[] = [];
   const refused: RefusedHunk[] = [];
   let merged = 0;
@@ -88,14 +100,14 @@ export function applyHunks(
     const most = Math.min(maxFuzz, Math.max(pattern.prefix, pattern.suffix));
     let fuzz = 0;
     let where = locate(text, pattern, guess, output.frozen, fuzz);
-    while (where === undefined && fuzz < most && text.budget > 0) {
+    while (where === undefined && fuzz < most && budget.left > 0) {
       fuzz += 1;
       where = locate(text, pattern, guess, output.frozen, fuzz);
     }
     if (where !== undefined) offset += where - guess;
     // The change itself must come after what is done already (context may overlap).
     if (where === undefined || where - 1 + pattern.prefix < output.frozen) {
-      const reason = text.budget > 0 ? "no-match" : "too-costly";
+      const reason = budget.left > 0 ? "no-match" : "too-costly";
       const joined = merge ? mergeHunk(text, hunk, guess, output.frozen) : undefined;
       if (joined) output.replace(joined.from, joined.to, joined.lines);
       if (joined?.conflicts === 0) merged += 1;
@@ -106,6 +118,6 @@ export function applyHunks(
       refused.push({ index, hunk, guess, reason: "no-newline" });
     }
   }
-  output.copyUntil(input.length);
-  return { lines: output.lines, placed, refused, merged, text };
+  output.copyUntil(input.count);
+  return { output: output.text(), placed, refused, merged, text };
 }

@@ -27,11 +27,10 @@ export function nearestPlace(text: LineIndex, old: readonly string[], guess: num
 /** Why a hunk fits nowhere: its first line that differs at the place that comes nearest. */
 export function explain(at: RefusedHunk, text: LineIndex, patch: string, path: string): Refusal {
   const { old } = patternOf(at.hunk);
-  const { lines } = text;
   const start = nearestPlace(text, old, at.guess);
-  const differs = old.findIndex((line, index) => lines[start - 1 + index] !== line);
+  const differs = old.findIndex((line, index) => !text.text.is(start - 1 + index, line));
   const index = Math.max(0, differs);
-  const found = lines[start - 1 + index];
+  const found = text.text.line(start - 1 + index);
   const undo = patternOf(reverseHunk(at.hunk));
   const looksApplied = undo.old.length > 0 && locate(text, undo, undo.first, 0, 0) !== undefined;
   return {

@@ -1,16 +1,24 @@
+import type { Text } from "./text.ts";
+
+/** Lines that may still be compared or copied: a plan may cost no more than its input's size says. */
+export interface Budget {
+  left: number;
+}
+
+export const budgetFor = (lines: number): Budget => ({ left: 2_000_000 + 100 * lines });
+
 /**
  * Where each line of a text is, made when a hunk is first not where it should be. Most
  * files never need it; with it a hunk that fits nowhere costs no walk through the file.
  */
 export class LineIndex {
-  readonly lines: readonly string[];
-  /** Comparisons that are still allowed: a search may cost no more than the text's size says. */
-  budget: number;
+  readonly text: Text;
+  readonly budget: Budget;
   #places: Map<string, number[]> | undefined;
 
-  constructor(lines: readonly string[]) {
-    this.lines = lines;
-    this.budget = 10_000_000 + 100 * lines.length;
+  constructor(text: Text, budget = budgetFor(text.count)) {
+    this.text = text;
+    this.budget = budget;
   }
 
   /** Ascending indexes, from 0, of the lines equal to `line`. */
@@ -21,7 +29,7 @@ export class LineIndex {
 
   #read(): Map<string, number[]> {
     const places = new Map<string, number[]>();
-    for (const [index, line] of this.lines.entries()) {
+    for (const [index, line] of this.text.lines.entries()) {
       const known = places.get(line);
       if (known) known.push(index);
       else places.set(line, [index]);

@@ -26,12 +26,11 @@ function matches(
   head: number,
   tail: number,
 ): boolean {
-  const { lines } = text;
   const { old } = pattern;
   const end = old.length - tail;
   let index = head;
-  while (index < end && lines[where - 1 + index] === old[index]) index += 1;
-  text.budget -= 1 + index - head;
+  while (index < end && text.text.is(where - 1 + index, old[index] ?? "")) index += 1;
+  text.budget.left -= 1 + index - head;
   return index >= end;
 }
 
@@ -49,15 +48,15 @@ export function locate(
   frozen: number,
   fuzz: number,
 ): number | undefined {
-  const { lines } = text;
+  const { count } = text.text;
   const { old, prefix, suffix } = pattern;
   if (old.length === 0) return guess;
   const longest = Math.max(prefix, suffix);
   const head = fuzz + prefix - longest;
   const tail = fuzz + suffix - longest;
-  const highest = lines.length - (old.length - tail) + 1;
+  const highest = count - (old.length - tail) + 1;
   if (head < 0 && pattern.first <= 1) {
-    const whole = tail >= 0 || (old.length === lines.length && prefix >= frozen);
+    const whole = tail >= 0 || (old.length === count && prefix >= frozen);
     return whole &&
       frozen <= prefix &&
       highest >= 1 &&
@@ -67,15 +66,15 @@ export function locate(
   }
   const skip = Math.max(head, 0);
   if (tail < 0) {
-    const atEnd = lines.length - old.length + 1;
+    const atEnd = count - old.length + 1;
     return atEnd > frozen && matches(text, pattern, atEnd, skip, 0) ? atEnd : undefined;
   }
   const fits = (where: number): boolean => matches(text, pattern, where, skip, tail);
   const range = { guess, lowest: frozen + 1, highest };
   if (inRange(range, guess) && fits(guess)) return guess;
-  if (text.budget <= 0) return undefined;
+  if (text.budget.left <= 0) return undefined;
   const wanted = old.slice(skip, old.length - tail);
-  return nearest(range, fits, places(text, wanted, skip), () => text.budget > 0);
+  return nearest(range, fits, places(text, wanted, skip), () => text.budget.left > 0);
 }
 
 interface Range {

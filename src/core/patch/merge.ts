@@ -55,8 +55,8 @@ export function mergeHunk(text: LineIndex, hunk: Hunk, guess: number, frozen: nu
   const { old } = patternOf(hunk);
   const start = Math.max(frozen, nearestPlace(text, old, guess) - 1);
   const low = Math.max(frozen, start - old.length);
-  const high = Math.min(text.lines.length, start + 2 * old.length);
-  const area = text.lines.slice(low, high);
+  const high = Math.min(text.text.count, start + 2 * old.length);
+  const area = text.text.lines.slice(low, high);
   const pairs = commonLines(old, area);
   const [first, last] = [pairs[0], pairs.at(-1)];
   if (!first || !last) return allConflict(text, hunk, Math.max(frozen, guess - 1));
@@ -68,7 +68,7 @@ export function mergeHunk(text: LineIndex, hunk: Hunk, guess: number, frozen: nu
 }
 
 function allConflict(text: LineIndex, hunk: Hunk, wanted: number): Merged {
-  const at = Math.min(wanted, text.lines.length);
+  const at = Math.min(wanted, text.text.count);
   const fresh = hunk.texts.filter((_, index) => hunk.ops[index] !== "-");
   return { from: at, to: at, lines: markers([], fresh), conflicts: 1 };
 }

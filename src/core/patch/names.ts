@@ -16,12 +16,22 @@ const escapes: Readonly<Record<string, string>> = {
 export function unquote(
   text: string,
 ): { readonly name: string; readonly rest: string } | undefined {
-  const quoted = /^"((?:[^"\\\n]|\\[abtnvfr"\\]|\\[0-3][0-7]{2})*)"/.exec(text);
-  if (!quoted) return undefined;
-  const name = (quoted[1] ?? "").replaceAll(/\\([0-7]{3}|.)/g, (_, code: string) =>
-    code.length === 3 ? String.fromCharCode(Number.parseInt(code, 8)) : (escapes[code] ?? code),
-  );
-  return { name, rest: text.slice(quoted[0].length) };
+  if (!text.startsWith('"')) return undefined;
+  // By hand: a regular expression for all of it keeps a way back for every character.
+  let end = 1;
+  for (; text[end] !== '"'; end += 1) {
+    if (end >= text.length || text[end] === "\n") return undefined;
+    if (text[end] !== "\\") continue;
+    const code = /^(?:[abtnvfr"\\]|[0-3][0-7]{2})/.exec(text.slice(end + 1, end + 4));
+    if (!code) return undefined;
+    end += code[0].length;
+  }
+  const name = text
+    .slice(1, end)
+    .replaceAll(/\\([0-7]{3}|.)/g, (_, code: string) =>
+      code.length === 3 ? String.fromCharCode(Number.parseInt(code, 8)) : (escapes[code] ?? code),
+    );
+  return { name, rest: text.slice(end + 1) };
 }
 
 /**
@@ -86,11 +96,26 @@ function namesOnGitLine(names: string, strip: number): string | undefined {
     const name = stripName(first.name, strip);
     return name !== undefined && name === stripName(second, strip) ? name : undefined;
   }
-  for (let space = names.indexOf(" "); space >= 0; space = names.indexOf(" ", space + 1)) {
-    const name = stripName(names.slice(0, space), strip);
-    const rest = names.slice(space + 1);
-    const other = stripName(unquote(rest)?.name ?? rest, strip);
-    if (name !== undefined && name === other) return name;
+  return sameTwice(names, strip);
+}
+
+/**
+ * N of `a/N b/N`, where N may have spaces. The longer the first name, the shorter the second:
+ * at most one space is in the middle, and it is found in one walk.
+ */
+function sameTwice(names: string, strip: number): string | undefined {
+  // Where the components begin, in all of the text.
+  const starts = [...names.matchAll(/\/+/g)].map(({ index, 0: slashes }) => index + slashes.length);
+  const first = strip === 0 ? 0 : starts[strip - 1];
+  if (first === undefined) return undefined;
+  let passed = 0;
+  for (let space = names.indexOf(" ", first); space >= 0; space = names.indexOf(" ", space + 1)) {
+    while (passed < starts.length && (starts[passed] ?? 0) <= space + 1) passed += 1;
+    const second = strip === 0 ? space + 1 : starts[passed + strip - 1];
+    if (second === undefined || names.length - second < space - first) return undefined;
+    if (names.length - second > space - first) continue;
+    const name = names.slice(first, space);
+    return name !== "" && name === names.slice(second) ? name : undefined;
   }
   return undefined;
 }
@@ -122,6 +147,8 @@ export function safePath(path: string): string | undefined {
  * must be UTF-8 here, as paths of Node are.
  */
 export function treePath(name: string): string | undefined {
+  // Longer names no file system takes (NAME_MAX, PATH_MAX).
+  if (name.length > 4000 || name.split("/").some((part) => part.length > 255)) return undefined;
   const path = Buffer.from(name, "latin1").toString("utf8");
   return path.includes("\uFFFD") ? undefined : safePath(path);
 }

@@ -1,11 +1,12 @@
 import { targetOf } from "./target.ts";
 import { planFile } from "./plan-file.ts";
 import { directed } from "./plan.ts";
+import { type FileEntry, textOf } from "./text.ts";
 import { PlannedTree } from "./tree.ts";
 import type { Patch } from "./types.ts";
 
-/** The bytes of a text of this engine. */
-export const toBytes = (lines: readonly string[]): Buffer => Buffer.from(lines.join(""), "latin1");
+/** The bytes of a file. */
+export const toBytes = (entry: FileEntry): Buffer => Buffer.from(textOf(entry).text, "latin1");
 
 /**
  * The files that a series creates, as they are after all of it: what an out-of-tree
@@ -18,6 +19,7 @@ export function newFiles(patches: readonly Patch[]): { path: string; bytes: Buff
       patch,
       tree,
       fuzz: 0,
+      budget: { left: Infinity },
       onRefusal: "stop" as const,
       start: new Map(),
       leaving: new Set<string>(),
@@ -29,6 +31,6 @@ export function newFiles(patches: readonly Patch[]): { path: string; bytes: Buff
     }
   }
   return [...tree.changed()].flatMap(([path, entry]) =>
-    entry.kind === "file" ? [{ path, bytes: toBytes(entry.lines) }] : [],
+    entry.kind === "file" ? [{ path, bytes: toBytes(entry) }] : [],
   );
 }

@@ -5,11 +5,18 @@ import type { FileDiff, GitHeader, HeaderName, Hunk } from "./types.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Lines with their newlines; a last line without one stays without. */
-export function splitLines(text: string): string[] {
+/** Far above any real patch, far below what the memory holds. */
+export const limits = { bytes: 256 << 20, lines: 10_000_000, hunks: 1_000_000 } as const;
+
+/** Two paths of PATH_MAX bytes with every byte of them as an octal escape. */
+const maxHeader = 2 * 4 * 4096 + 100;
+
+/** Lines with their newlines; a last line without one stays without. `where` names the text should it have too many. */
+export function splitLines(text: string, where = "a text"): string[] {
   const lines: string[] = [];
   let start = 0;
   for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+    if (lines.length >= limits.lines) throw tooLarge(where, `${limits.lines} lines`);
     lines.push(text.slice(start, end + 1));
     start = end + 1;
   }
@@ -24,7 +31,7 @@ interface Draft {
   new?: HeaderName;
   index?: string;
   git?: Writable<GitHeader>;
-  binary: boolean;
+  binary: FileDiff["binary"];
 }
 
 /** The extended header lines, by how they start (git-diff, "Generating patch text with -p"). */
@@ -58,7 +65,7 @@ const actsAlone = ({ git }: Draft): boolean =>
  * unindented, and complete ones.
  */
 export function parsePatch(text: string, name: string): FileDiff[] {
-  return new Parser(splitLines(text), name).read();
+  return new Parser(splitLines(text, name), name).read();
 }
 
 class Parser {
@@ -66,6 +73,7 @@ class Parser {
   readonly #name: string;
   readonly #diffs: FileDiff[] = [];
   #at = 0;
+  #hunkCount = 0;
   #draft: Draft | undefined;
   /** Still among the lines right after `diff --git`. */
   #inGitHeader = false;
@@ -82,6 +90,8 @@ class Parser {
   }
 
   #line(line: string): void {
+    if (line.length > maxHeader && /^(?:diff --git |--- |\+\+\+ |Index:)/.test(line))
+      throw malformed(this.#name, this.#at + 1, "a header line longer than any path");
     if (line.startsWith("@@ -") && isHunkHeader(line)) return this.#hunks();
     const value = withoutEnd(line);
     if (value.startsWith("diff --git ")) {
@@ -101,12 +111,25 @@ class Parser {
     } else if (value.startsWith("Index:")) {
       this.#finish([]);
       this.#open(() => true).index = headerName(value.slice(6).trimStart(), false).path ?? "";
-    } else if (/^(?:GIT binary patch|(?:Binary )?[Ff]iles .* differ)$/.test(value)) {
-      this.#open(() => true).binary = true;
+    } else if (value === "GIT binary patch") {
+      this.#open(() => true).binary = "data";
+    } else if (value.startsWith("Binary files ") && value.endsWith(" differ")) {
+      this.#binaryNamed(value.slice("Binary files ".length, -" differ".length));
     } else if (this.#inGitHeader) {
       this.#gitLine(value);
     }
     this.#at += 1;
+  }
+
+  /** Below git's headers it speaks of their file; elsewhere it is what diff -r says of two trees. */
+  #binaryNamed(names: string): void {
+    if (!this.#inGitHeader) this.#finish([]);
+    const draft = this.#open(() => true);
+    draft.binary = "named";
+    if (draft.git) return;
+    const and = names.lastIndexOf(" and ");
+    draft.index = and < 0 ? names : names.slice(and + " and ".length);
+    this.#finish([]);
   }
 
   /** The draft these headers belong to, or a new one when it has them already. */
@@ -137,6 +160,8 @@ class Parser {
       const read = hunkAt(this.#lines, this.#at);
       if (typeof read.hunk === "string") throw malformed(this.#name, read.next, read.hunk);
       hunks.push(read.hunk);
+      this.#hunkCount += 1;
+      if (this.#hunkCount > limits.hunks) throw tooLarge(this.#name, `${limits.hunks} hunks`);
       this.#at = read.next;
     }
     this.#finish(hunks);
@@ -151,6 +176,14 @@ class Parser {
     this.#diffs.push({ ...draft, hunks });
   }
 }
+
+/** A patch, or a file that one is for, beyond the limits. */
+export const tooLarge = (where: string, limit: string): Error =>
+  badInput("patch.too-large", {
+    what: `this has more than ${limit}`,
+    where,
+    next: "split it into several",
+  });
 
 export const malformed = (patch: string, line: number, what: string): Error =>
   badInput("patch.malformed", {

@@ -1,9 +1,10 @@
 import { applyHunks, type Applied } from "./apply.ts";
+import type { Budget } from "./line-index.ts";
 import { explain } from "./explain.ts";
 import { rejectText } from "./reject.ts";
-import { splitLines } from "./parse.ts";
 import { gitNames, treePath } from "./names.ts";
 import { targetOf } from "./target.ts";
+import { type FileEntry, fileEntry, Text, textOf } from "./text.ts";
 import type { PlannedTree } from "./tree.ts";
 import type {
   Entry,
@@ -20,6 +21,7 @@ export interface Context {
   readonly patch: Patch;
   readonly tree: PlannedTree;
   readonly fuzz: number;
+  readonly budget: Budget;
   readonly onRefusal: OnRefusal;
   /** Files that git renames or copies, as they were before this patch. */
   readonly start: ReadonlyMap<string, Entry>;
@@ -36,8 +38,7 @@ export interface FileResult {
   readonly unresolved?: readonly Refusal[];
 }
 
-type FileEntry = Extract<Entry, { kind: "file" }>;
-const emptyFile: FileEntry = { kind: "file", lines: [], mode: undefined };
+const emptyFile: FileEntry = fileEntry(new Text(""), undefined);
 
 /** How sure the diff is that a side does not exist: 2 it says so, 1 that side is empty, 0 neither. */
 function nonexistence(diff: FileDiff, side: "old" | "new"): 0 | 1 | 2 {
@@ -71,6 +72,8 @@ function withMode(mode: number | undefined, wanted: string | undefined): number 
 /** Plans one file diff of a patch and puts the result into the planned tree. */
 export function planFile(diff: FileDiff, context: Context): FileResult {
   const { patch, tree } = context;
+  // No header but this one line: GNU patch and git take it for prose.
+  if (diff.binary === "named" && !diff.git) return leftAlone(nameAsWritten(diff));
   const target = targetOf(diff, patch.strip, tree);
   const refuse = (path: string, reason: RefusalReason, looksApplied = false): FileResult => ({
     refusals: [{ patch: patch.name, path, reason, line: diff.line, looksApplied }],
@@ -78,13 +81,14 @@ export function planFile(diff: FileDiff, context: Context): FileResult {
   if ("unsafe" in target && target.unsafe !== undefined)
     return refuse(target.unsafe, "unsafe-path");
   if (!("from" in target)) return refuse(nameAsWritten(diff), "missing");
-  if (diff.binary) return refuse(target.to, "binary");
+  if (diff.binary === "data") return refuse(target.to, "binary");
   if (!isRegular(diff.git?.oldMode) || !isRegular(diff.git?.newMode))
     return refuse(target.to, "unsupported");
   const input = inputOf(diff, target, context);
   if ("reason" in input) return refuse(target.to, input.reason, input.looksApplied);
+  if (context.budget.left <= 0) return refuse(target.to, "too-costly");
   const merge = context.onRefusal === "merge";
-  const applied = applyHunks(input.entry.lines, diff.hunks, context.fuzz, merge);
+  const applied = applyHunks(textOf(input.entry), diff.hunks, context.fuzz, merge, context.budget);
   const unresolved = applied.refused.map((at) =>
     explain(at, applied.text, patch.name, target.from),
   );
@@ -97,14 +101,20 @@ export function planFile(diff: FileDiff, context: Context): FileResult {
   if (!merge) {
     if (tree.get(rejects).kind !== "absent" || treePath(rejects) === undefined)
       return refuse(rejects, "exists");
-    const lines = splitLines(rejectText(target.to, applied.refused));
-    tree.set(rejects, { kind: "file", lines, mode: undefined });
+    tree.set(rejects, fileEntry(new Text(rejectText(target.to, applied.refused)), undefined));
   }
   return { ...result, unresolved };
 }
 
-const nameAsWritten = (diff: FileDiff): string =>
-  diff.new?.path ?? diff.old?.path ?? diff.index ?? diff.git?.to ?? diff.git?.names ?? "(no name)";
+const leftAlone = (path: string): FileResult => ({
+  file: { path, action: "leave", hunks: [], bytesMissing: true },
+  refusals: [],
+});
+
+const nameAsWritten = ({ old, new: fresh, index, git }: FileDiff): string => {
+  const name = fresh?.path ?? old?.path ?? index ?? git?.to ?? git?.names ?? "(no name)";
+  return Buffer.from(name, "latin1").toString("utf8");
+};
 
 interface Input {
   readonly entry: FileEntry;
@@ -114,9 +124,6 @@ interface NoInput {
   readonly reason: RefusalReason;
   readonly looksApplied: boolean;
 }
-
-const sameLines = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((line, index) => line === b[index]);
 
 /** What the hunks are applied to, or why they cannot be. */
 function inputOf(
@@ -136,9 +143,9 @@ function inputOf(
   }
   if (entry.kind !== "file") return { reason: "not-a-file", looksApplied: false };
   // Creating an empty file again is what GNU patch lets pass, git does not.
-  if (move === undefined && old === 2 && (entry.lines.length > 0 || diff.git !== undefined)) {
+  if (move === undefined && old === 2 && (textOf(entry).count > 0 || diff.git !== undefined)) {
     const made = diff.hunks[0]?.texts ?? [];
-    return { reason: "exists", looksApplied: sameLines(entry.lines, made) };
+    return { reason: "exists", looksApplied: textOf(entry).text === made.join("") };
   }
   if (
     target.to !== target.from &&
@@ -171,27 +178,25 @@ function settle(
       ...(from === to ? {} : { from }),
       hunks: applied.placed,
       ...(applied.merged === 0 ? {} : { merged: applied.merged }),
+      ...(diff.binary === false ? {} : { bytesMissing: true }),
     },
     refusals: [],
   });
   if (undoesCopy(diff, context)) {
     const source = tree.get(to);
-    if (source.kind !== "file" || !sameLines(source.lines, applied.lines))
+    if (source.kind !== "file" || textOf(source).text !== applied.output.text)
       return refuse(from, "content-differs");
     tree.remove(from);
     return { file: { path: from, action: "delete", hunks: applied.placed }, refusals: [] };
   }
   if (nonexistence(diff, "new") === 2) {
-    if (applied.lines.length > 0) return refuse(to, "content-left");
+    if (applied.output.count > 0) return refuse(to, "content-left");
     tree.remove(to);
     return report("delete");
   }
+  if (tree.isBelowFile(to)) return refuse(to, "not-a-file");
   if (diff.git?.move === "rename" && from !== to && !written.has(from)) tree.remove(from);
-  tree.set(to, {
-    kind: "file",
-    lines: applied.lines,
-    mode: withMode(entry.mode, diff.git?.newMode),
-  });
+  tree.set(to, fileEntry(applied.output, withMode(entry.mode, diff.git?.newMode)));
   written.add(to);
   return report(actionOf(diff, input.creates));
 }
@@ -200,5 +205,6 @@ function actionOf(diff: FileDiff, creates: boolean): FileAction {
   if (diff.git?.move !== undefined && gitNames(diff.git, 0).from !== gitNames(diff.git, 0).to)
     return diff.git.move;
   if (creates) return "create";
+  if (diff.binary !== false) return "leave";
   return diff.hunks.length === 0 ? "mode" : "modify";
 }

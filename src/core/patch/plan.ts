@@ -1,7 +1,9 @@
+import { type Budget, budgetFor } from "./line-index.ts";
 import { planFile } from "./plan-file.ts";
 import { reverseDiff } from "./reverse.ts";
 import { candidates } from "./target.ts";
 import { treePath } from "./names.ts";
+import { textOf } from "./text.ts";
 import { PlannedTree } from "./tree.ts";
 import type { Entry, FileDiff, OnRefusal, Patch, PlannedPatch, Refusal } from "./types.ts";
 
@@ -46,13 +48,25 @@ export function planSeries(
   const tree = new PlannedTree(before);
   const planned: PlannedPatch[] = [];
   for (const patch of patches) {
-    const { refusals, unresolved } = planPatch(patch, tree, { fuzz, onRefusal }, planned);
+    const options = { fuzz, onRefusal, budget: budgetFor(sizeOf(patch, tree)) };
+    const { refusals, unresolved } = planPatch(patch, tree, options, planned);
     if (refusals.length > 0)
       return { changes: new Map(), patches: planned, refusals, unresolved: [] };
     if (unresolved.length > 0)
       return { changes: changesOf(tree, before), patches: planned, refusals, unresolved };
   }
   return { changes: changesOf(tree, before), patches: planned, refusals: [], unresolved: [] };
+}
+
+/** Lines of the patch and of the files that it is for. */
+function sizeOf(patch: Patch, tree: PlannedTree): number {
+  let lines = 0;
+  for (const { hunks } of patch.diffs) for (const { texts } of hunks) lines += texts.length;
+  for (const path of touchedPaths([patch])) {
+    const entry = tree.get(path);
+    if (entry.kind === "file") lines += textOf(entry).count;
+  }
+  return lines;
 }
 
 /** Names that a diff of this patch moves away or deletes: another one may take them. */
@@ -68,7 +82,7 @@ function leaving(patch: Patch, diffs: readonly FileDiff[]): ReadonlySet<string> 
 function planPatch(
   patch: Patch,
   tree: PlannedTree,
-  options: { readonly fuzz: number; readonly onRefusal: OnRefusal },
+  options: { readonly fuzz: number; readonly onRefusal: OnRefusal; readonly budget: Budget },
   planned: PlannedPatch[],
 ): { refusals: readonly Refusal[]; unresolved: readonly Refusal[] } {
   const diffs = directed(patch);
@@ -98,8 +112,7 @@ function planPatch(
 function sameEntry(a: Entry, b: Entry): boolean {
   if (a === b) return true;
   if (a.kind !== "file" || b.kind !== "file") return a.kind === b.kind;
-  if (a.mode !== b.mode || a.lines.length !== b.lines.length) return false;
-  return a.lines.every((line, index) => line === b.lines[index]);
+  return a.mode === b.mode && textOf(a).text === textOf(b).text;
 }
 
 function changesOf(tree: PlannedTree, before: ReadonlyMap<string, Entry>) {

@@ -1,3 +1,5 @@
+import type { Text } from "./text.ts";
+
 /**
  * A parsed unified diff. All text is latin1: one character is one byte, so that
  * sources which are not UTF-8 keep their bytes. A line keeps its newline; one without
@@ -43,7 +45,8 @@ export interface FileDiff {
   /** The `Index:` line. */
   readonly index?: string;
   readonly git?: GitHeader;
-  readonly binary: boolean;
+  /** `data`: a GIT binary patch follows; `named`: the diff says that the file is binary and differs, without its bytes. */
+  readonly binary: false | "data" | "named";
   readonly hunks: readonly Hunk[];
 }
 
@@ -62,7 +65,13 @@ export interface Patch {
 export type Entry =
   | { readonly kind: "absent" }
   | { readonly kind: "directory" | "symlink" | "other" | "outside" }
-  | { readonly kind: "file"; readonly lines: readonly string[]; readonly mode: number | undefined };
+  | {
+      readonly kind: "file";
+      readonly lines: readonly string[];
+      readonly mode: number | undefined;
+      /** The same text, when it is at hand in one piece. */
+      readonly text?: Text;
+    };
 
 export interface PlacedHunk {
   /** From 1, as `patch` counts. */
@@ -71,7 +80,8 @@ export interface PlacedHunk {
   readonly fuzz: number;
 }
 
-export type FileAction = "modify" | "create" | "delete" | "rename" | "copy" | "mode";
+/** `leave`: the patch names a binary file that differs, without its bytes. */
+export type FileAction = "modify" | "create" | "delete" | "rename" | "copy" | "mode" | "leave";
 
 /** What becomes of a hunk that fits nowhere: the plan ends, it goes to FILE.rej, or into the file between markers. */
 export type OnRefusal = "stop" | "reject" | "merge";
@@ -83,6 +93,8 @@ export interface PlannedFile {
   readonly hunks: readonly PlacedHunk[];
   /** Hunks that were joined with what the file has, without a conflict (merging only). */
   readonly merged?: number;
+  /** The patch says that it is binary, and does not hold its bytes: created empty, or left as it is. */
+  readonly bytesMissing?: true;
 }
 
 export type RefusalReason =
