@@ -32,6 +32,10 @@ export interface FindingArguments extends TargetFindingArguments {
     readonly expected: string;
     readonly actual: string;
   };
+  /** Not wrong: which iptables it is for. */
+  "extension.period": { readonly file: string; readonly version: string };
+  "extension.libc": { readonly file: string; readonly needs: string; readonly most: string };
+  "extension.no-hash": { readonly file: string };
   "module.missing": { readonly where: string };
   "module.class": { readonly file: string; readonly expected: string; readonly actual: string };
   "module.unreadable": { readonly file: string; readonly reason: string };
@@ -120,6 +124,9 @@ export const severities: Readonly<Record<FindingCode, Severity>> = {
   "extension.unreadable": "error",
   "extension.no-target": "error",
   "extension.identity": "error",
+  "extension.period": "info",
+  "extension.libc": "error",
+  "extension.no-hash": "error",
   "module.missing": "error",
   "module.class": "error",
   "module.unreadable": "error",

@@ -3,6 +3,7 @@ import { environment, failure } from "../../core/errors.ts";
 import { makeArguments, cleanMakeEnvironment } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { buildExtensions } from "../extension.ts";
+import { buildPeriodExtensions } from "../period-extension.ts";
 import { packageArtifacts } from "../package.ts";
 import { verifyArtifacts } from "../verify-artifacts.ts";
 import { filesBelow, sumsName } from "../verify/sums.ts";
@@ -64,6 +65,7 @@ async function fill(
   await timer.stage("extension", () =>
     buildExtensions(plan.abis, extensions, ports, plan.arch.name),
   );
+  await buildPeriodExtensions(plan.abis, extensions, ports);
   await writeMetadata(plan, made, key, dir, timer, ports);
   if (plan.packages.length > 0) {
     await timer.stage("package", () =>
