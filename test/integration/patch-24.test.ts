@@ -82,6 +82,8 @@ function expectInPlace(tree: string): void {
 describe("a toy of Linux 2.4", () => {
   it("gets the series for 2.4 by itself, the same from us, patch -F0, git apply and quilt", async () => {
     const tree = copy("ways");
+    // As in the real ones: not all of it is UTF-8.
+    edit(tree, help, (from) => `Ma\xdflos\n  \xe9\n\n${from}`);
     const before = fingerprint(tree, others);
     const [ours, ...theirs] = await fourWays(tree);
     for (const one of theirs) expect(one).toEqual(ours);
