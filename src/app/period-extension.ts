@@ -7,6 +7,7 @@ import {
   periodDirectory,
   periodName,
   periodSource,
+  versionOfDirectory,
   versionOfIptables,
 } from "../core/period-extension.ts";
 import type { Command, Ports } from "../ports.ts";
@@ -117,4 +118,21 @@ export async function buildPeriodExtensions(
       for (const tree of trees) results.push(await compile(abi, tree, work, outDir, ports));
     return results;
   });
+}
+
+/** The sha256 of each of them in an artifact directory, for its metadata. */
+export async function periodSums(
+  abis: readonly Abi[],
+  dir: string,
+  ports: Ports,
+): Promise<Record<string, string>> {
+  const sums: Record<string, string> = {};
+  for (const abi of abis) {
+    for (const name of await ports.files.list(join(dir, "extensions", abi.name))) {
+      if (versionOfDirectory(name) === undefined) continue;
+      const path = join("extensions", abi.name, name, periodName);
+      sums[path] = await ports.files.sha256(join(dir, path));
+    }
+  }
+  return sums;
 }

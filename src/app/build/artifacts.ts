@@ -56,6 +56,7 @@ async function fill(
   ports: Ports,
 ): Promise<readonly string[]> {
   await ports.files.mkdir(dir, 0o755);
+  await buildPeriodExtensions(plan.abis, join(dir, "extensions"), ports);
   if (made.scope === "kernel")
     await timer.stage("artifacts", () => kernelFiles(plan, made, dir, ports));
   else await ports.files.copy(made.module ?? "", join(dir, "xt_TARPIT.ko"));
@@ -65,7 +66,6 @@ async function fill(
   await timer.stage("extension", () =>
     buildExtensions(plan.abis, extensions, ports, plan.arch.name),
   );
-  await buildPeriodExtensions(plan.abis, extensions, ports);
   await writeMetadata(plan, made, key, dir, timer, ports);
   if (plan.packages.length > 0) {
     await timer.stage("package", () =>

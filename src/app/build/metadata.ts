@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { showDiagnostic } from "../../core/build-log.ts";
-import { periodName, versionOfDirectory } from "../../core/period-extension.ts";
 import type { Ports } from "../../ports.ts";
+import { periodSums } from "../period-extension.ts";
 import type { BuildKey } from "./key.ts";
 import type { Compiled } from "./kernel.ts";
 import type { BuildPlan } from "./plan.ts";
@@ -40,7 +40,7 @@ export async function writeMetadata(
     },
     extensions: {
       ...(await extensionSums(plan, dir, ports)),
-      ...(await periodSums(plan, dir, ports)),
+      ...(await periodSums(plan.abis, dir, ports)),
     },
     compiler: plan.compiler,
     epoch: plan.make.epoch,
@@ -65,23 +65,6 @@ async function extensionSums(
   for (const abi of plan.abis) {
     for (const name of ["libipt_TARPIT.so", "libxt_TARPIT.so"]) {
       const path = join("extensions", abi.name, name);
-      sums[path] = await ports.files.sha256(join(dir, path));
-    }
-  }
-  return sums;
-}
-
-/** Those for an iptables of its own time, each in a directory that names it. */
-async function periodSums(
-  plan: BuildPlan,
-  dir: string,
-  ports: Ports,
-): Promise<Record<string, string>> {
-  const sums: Record<string, string> = {};
-  for (const abi of plan.abis) {
-    for (const name of await ports.files.list(join(dir, "extensions", abi.name))) {
-      if (versionOfDirectory(name) === undefined) continue;
-      const path = join("extensions", abi.name, name, periodName);
       sums[path] = await ports.files.sha256(join(dir, path));
     }
   }
