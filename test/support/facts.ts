@@ -183,4 +183,5 @@ export const anyArguments = {
   modules: ["MODULES"],
   hours: 48,
   abi: "sparc",
+  most: "MOST",
 };

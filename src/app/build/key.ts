@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { maintainerOf } from "../../core/deb.ts";
 import type { Ports } from "../../ports.ts";
 import { baseText, isTarget } from "../config/base.ts";
+import { periodIdentity } from "../period-extension.ts";
 import { softened } from "../config/requests.ts";
 import type { Artifacts } from "./artifacts.ts";
 import { ownCorner } from "./output.ts";
@@ -39,6 +40,7 @@ export async function buildKey(plan: BuildPlan, ports: Ports): Promise<BuildKey>
     packages: plan.packages,
     maintainer: plan.packages.length > 0 ? maintainerOf(ports.host.env) : undefined,
     extension: await ports.files.sha256(join(ports.packageRoot, "extensions", "libxt_TARPIT.c")),
+    period: await periodIdentity(ports),
     tool: plan.toolVersion,
   });
   return { kernel, artifacts };

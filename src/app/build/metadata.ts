@@ -3,6 +3,7 @@ import { showDiagnostic } from "../../core/build-log.ts";
 import { type CacheStatistics, readStatistics, statisticsLog } from "../../core/compiler-cache.ts";
 import type { Sums } from "../../core/inputs.ts";
 import type { Ports } from "../../ports.ts";
+import { periodSums } from "../period-extension.ts";
 import type { BuildKey } from "./key.ts";
 import type { Compiled } from "./kernel.ts";
 import type { BuildPlan } from "./plan.ts";
@@ -45,7 +46,10 @@ export async function writeMetadata(
       asserted: made.configResult?.asserted ?? null,
       sha256: await ports.files.sha256(made.config),
     },
-    extensions: await extensionSums(plan, dir, ports),
+    extensions: {
+      ...(await extensionSums(plan, dir, ports)),
+      ...(await periodSums(plan.abis, dir, ports)),
+    },
     compiler: plan.compiler,
     epoch: plan.make.epoch,
     commands: made.commands.map((command) => [command.program, ...command.args]),

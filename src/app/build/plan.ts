@@ -14,6 +14,7 @@ import { findSource } from "../fetch/store.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
 import type { PackageKind } from "../package.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
+import { periodTrees } from "../period-extension.ts";
 import { headersOf, type Headers } from "./headers.ts";
 import { type Signing, signingKey, signingRequests } from "./signing.ts";
 import type { StageTimer } from "./stages.ts";
@@ -105,6 +106,7 @@ export async function checkRequest(request: BuildRequest, ports: Ports): Promise
   if (launcher) refuseLauncher(launcher);
   const arch = await loadArch(request.arch, ports);
   chooseAbis(arch, request.userland);
+  await periodTrees(ports);
   if (request.profile !== undefined) await loadProfile(request.profile, arch, ports);
 }
 

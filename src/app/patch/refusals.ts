@@ -74,7 +74,8 @@ export interface ToldRefusal extends Refusal {
 }
 
 async function describe(refusal: Refusal): Promise<string[]> {
-  const { patch, path, hunk, line, reason, expected, found, foundLine, looksApplied } = refusal;
+  const { patch, path, hunk, line, reason, expected, found, foundLine, crlf, looksApplied } =
+    refusal;
   const lines = [
     `${path}${hunk === undefined ? "" : `: hunk ${hunk}`} (${patch}:${line}): ${reasons[reason]}`,
   ];
@@ -86,6 +87,7 @@ async function describe(refusal: Refusal): Promise<string[]> {
     const words = await wordDiff(refusal);
     if (words) lines.push(`  difference:         ${marked(words)}`);
   }
+  if (crlf) lines.push("  the file has CRLF line ends, the patch has not");
   if (looksApplied) lines.push("  it looks already applied");
   return lines;
 }
