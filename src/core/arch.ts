@@ -56,6 +56,18 @@ export interface Arch {
   /** Debian's name of the architecture, for packages. */
   readonly debianArch: string;
   readonly qemu?: QemuMachine;
+  /** What is otherwise for kernels of an older generation (data/generations), by its name. */
+  readonly generations?: Readonly<Record<string, Partial<Omit<Arch, "name" | "generations">>>>;
+  /** Only kernels of these generations; absent: kbuild's, and those of `generations`. */
+  readonly only?: readonly string[];
+}
+
+/** The arch as a kernel of that generation has it; undefined where it has none of that kind. */
+export function archOfGeneration(arch: Arch, generation: string | undefined): Arch | undefined {
+  if (generation === undefined) return arch.only === undefined ? arch : undefined;
+  const other = arch.generations?.[generation];
+  if (other === undefined) return arch.only?.includes(generation) === true ? arch : undefined;
+  return { ...arch, ...other };
 }
 
 /** The ABIs `--userland` chooses: every width the arch has unless one is named. */

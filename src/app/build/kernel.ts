@@ -1,37 +1,15 @@
 import { join } from "node:path";
-import { BuildLogReader, type LogSummary } from "../../core/build-log.ts";
 import { badInput } from "../../core/errors.ts";
-import { makeEnvironment, makeArguments, type MakeSetup } from "../../core/make.ts";
-import type { Command, Ports } from "../../ports.ts";
+import type { MakeSetup } from "../../core/make.ts";
+import type { Ports } from "../../ports.ts";
 import { makeConfig, type ConfigResult } from "../config.ts";
-import { compileFailed } from "./failed.ts";
 import { lockDirectory } from "./lock.ts";
-import { expectedObjects, rememberObjects } from "./objects.ts";
+import { compileOlder } from "./older-kernel.ts";
 import type { BuildPlan } from "./plan.ts";
+import { type BuildDir, type Compiled, makeCommand, runMake } from "./run-make.ts";
 import type { StageTimer } from "./stages.ts";
-import { shortHash } from "./tree.ts";
-
-/** What compiling left in the build tree, for artifacts to be made from. */
-export interface Compiled {
-  readonly scope: "kernel" | "module";
-  readonly release: string;
-  readonly config: string;
-  readonly configResult: ConfigResult | undefined;
-  readonly buildDir: string;
-  readonly setup: MakeSetup;
-  readonly log: LogSummary;
-  readonly logFile: string;
-  /** The exact make calls, for metadata. */
-  readonly commands: readonly Command[];
-  /** scope module: the .ko. */
-  readonly module?: string;
-}
-
-/** Where a plan is compiled. */
-export interface BuildDir {
-  readonly dir: string;
-  readonly setup: MakeSetup;
-}
+import { withShims } from "./shims.ts";
+import { privateTree, shortHash } from "./tree.ts";
 
 /**
  * Runs `work` in the build tree (O=) for this plan, which no other run touches until `work` is done.
@@ -52,6 +30,11 @@ export async function inBuildDir<T>(
   const lock = await lockDirectory(dir, "compiling the same kernel", ports);
   try {
     await ports.files.mkdir(dir);
+    if (plan.older && tree !== undefined) {
+      const own = await privateTree(tree, dir, plan.source?.id ?? "", ports);
+      const setup = await withShims({ ...make, tree: own }, join(dir, "bin"), ports);
+      return await work({ dir, setup });
+    }
     const place = tree === undefined ? { tree: against?.dir ?? "" } : { tree, buildDir: dir };
     return await work({ dir, setup: { ...make, ...place } });
   } finally {
@@ -66,6 +49,7 @@ export async function compileKernel(
   ports: Ports,
 ): Promise<Compiled> {
   const { logFile, config } = await configure(plan, { dir, setup }, timer, ports);
+  if (plan.older) return compileOlder(plan, { dir, setup }, { logFile, config }, timer, ports);
   const all = makeCommand(setup, plan.arch.targets);
   const log = await timer.stage("kernel", () => runMake(all, plan, logFile, ports));
   return {
@@ -95,42 +79,6 @@ export async function configure(
   const local = /^"(.*)"$/.exec(config.settings.get("LOCALVERSION") ?? "")?.[1] ?? "";
   plainRelease(plan.version.text + local);
   return { logFile, config };
-}
-
-export const makeCommand = (setup: MakeSetup, targets: readonly string[]): Command => ({
-  program: "make",
-  args: [...makeArguments(setup), `-j${setup.jobs}`, ...targets],
-  env: makeEnvironment(setup),
-});
-
-/** Runs one make, following its log; throws with the compiler's errors when it fails. */
-export async function runMake(
-  command: Command,
-  plan: BuildPlan,
-  logFile: string,
-  ports: Ports,
-): Promise<LogSummary> {
-  const reader = new BuildLogReader();
-  const total = await expectedObjects(plan, ports);
-  let shown = -1;
-  const onLine = (line: string): void => {
-    reader.line(line);
-    const { compiled, item } = reader.progress;
-    if (compiled === shown) return;
-    shown = compiled;
-    ports.log.progress({
-      stage: "kernel",
-      unit: "files",
-      done: compiled,
-      item,
-      ...(total ? { total } : {}),
-    });
-  };
-  const result = await ports.processes.run(command, { onLine, logFile, capture: false });
-  const summary = reader.summary();
-  if (result.code !== 0) throw compileFailed(summary, logFile);
-  await rememberObjects(plan, summary.compiled, ports);
-  return summary;
 }
 
 /** What the kernel will call itself; it names directories here and below /lib/modules. */

@@ -1,16 +1,24 @@
 import { join, resolve } from "node:path";
 import { type Abi, type Arch, chooseAbis } from "../../core/arch.ts";
 import { badInput } from "../../core/errors.ts";
+import type { Generation } from "../../core/generation.ts";
 import { type KernelVersion, parseKernelVersion } from "../../core/kernel-version.ts";
-import { compilerOf, type MakeSetup, refuseOddDirectory, refuseOddTools } from "../../core/make.ts";
+import {
+  compilerOf,
+  type MakeSetup,
+  type OlderMake,
+  refuseOddDirectory,
+  refuseOddTools,
+} from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
 import type { BuildRequest } from "../build.ts";
 import { planConfig, type ConfigPlan } from "../config.ts";
-import { loadArch, loadProfile } from "../data.ts";
+import { archFor, loadArch, loadGeneration, loadProfile, refuseOtherGeneration } from "../data.ts";
 import { ensureTools } from "../doctor.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
 import { headersOf, type Headers } from "./headers.ts";
+import { planOlder } from "./older.ts";
 import type { StageTimer } from "./stages.ts";
 import { treeFingerprint } from "./tree.ts";
 
@@ -23,6 +31,10 @@ export interface BuildPlan {
   readonly source: FetchResult | undefined;
   readonly version: KernelVersion;
   readonly series: LoadedSeries;
+  /** On top of it: what a toolchain or an emulator needs. */
+  readonly extraSeries: readonly LoadedSeries[];
+  /** How the kernel is built where kbuild does not do it. */
+  readonly older: OlderMake | undefined;
   readonly config: ConfigPlan;
   readonly packages: readonly ("deb" | "tar")[];
   /** `gcc --version`, first line. */
@@ -36,20 +48,28 @@ export async function makePlan(
   timer: StageTimer,
   ports: Ports,
 ): Promise<BuildPlan> {
-  const arch = await loadArch(request.arch, ports);
-  const abis = chooseAbis(arch, request.userland);
+  const known = await loadArch(request.arch, ports);
+  const abis = chooseAbis(known, request.userland);
   const scope = request.against === undefined ? request.scope : "module";
-  await timer.stage("tools", () => ensureTools(needs(request), arch, abis, ports, request));
-  const config = await planConfig(request, arch, ports);
+  await timer.stage("tools", () => ensureTools(needs(request), known, abis, ports, request));
+  // What is wrong with the request is said before anything is fetched.
+  await planConfig(request, known, ports);
   const against =
-    request.against === undefined ? undefined : await headersOf(request.against, arch, ports);
+    request.against === undefined ? undefined : await headersOf(request.against, known, ports);
   const spec = request.tree ?? request.kernel;
   const source = against
     ? undefined
     : await timer.stage("fetch", () => bring(spec, request, ports), spec);
   const version = against?.version ?? (source as FetchResult).version;
   const series = await loadSeries(ports, request.series, version);
-  const make = makeSetup(request, arch, ports);
+  const generation = await loadGeneration(version, ports);
+  const arch = archFor(known, generation);
+  const config = await configOf(request, arch, generation, ports);
+  const setup = makeSetup(request, arch, ports);
+  const { older, extraSeries } = generation
+    ? await planOlder(generation, version, source, setup, config, ports)
+    : { older: undefined, extraSeries: [] };
+  const make = older ? { ...setup, older } : setup;
   return {
     arch,
     abis,
@@ -58,12 +78,26 @@ export async function makePlan(
     source,
     version,
     series,
+    extraSeries,
+    older,
     config,
     packages: request.packages,
     compiler: await compilerVersion(make, ports),
     toolVersion: await toolVersion(ports),
     make,
   };
+}
+
+/** The configuration's plan once it is known which generation of kernels it is for. */
+async function configOf(
+  request: BuildRequest,
+  arch: Arch,
+  generation: Generation | undefined,
+  ports: Ports,
+): Promise<ConfigPlan> {
+  const config = await planConfig(request, arch, ports);
+  if (config.profile) refuseOtherGeneration(config.profile, arch, generation);
+  return config;
 }
 
 /** The kinds of tool this build will call. */
