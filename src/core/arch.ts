@@ -35,6 +35,8 @@ export interface QemuMachine {
   readonly memoryMiB: number;
   /** `-device` for a NIC; `{id}` is the netdev, `{mac}` its address. */
   readonly nic: string;
+  /** The kernel's command line; without it the console's, and what today's kernels understand. */
+  readonly append?: string;
 }
 
 export interface Arch {

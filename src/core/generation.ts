@@ -44,6 +44,8 @@ export interface Toolchain {
   readonly cflags: readonly string[];
   /** By kernel range: the series on top of the target's own. The first that fits. */
   readonly series: readonly { readonly range: string; readonly series: string }[];
+  /** Asm statements that use memory untold and may stay: what the template holds, and why. */
+  readonly reviewedAsm: readonly { readonly template: string; readonly why: string }[];
 }
 
 /** The part of a compiler's version that orders it: `12`, `4.1.2`, `2.95.3`. */

@@ -97,14 +97,35 @@ async function prepare(
   timer: StageTimer,
   ports: Ports,
 ): Promise<Command[]> {
-  const commands = generation.prepare.map((target) => {
-    const { args, ...rest } = makeCommand(setup, [target]);
+  const serial = (target: string): Command => {
     // Their dependency files are written by one and read by the next.
+    const { args, ...rest } = makeCommand(setup, [target]);
     return { ...rest, args: args.filter((arg) => !/^-j\d*$/.test(arg)) };
-  });
-  for (const command of commands)
+  };
+  const commands = generation.prepare.map(serial);
+  const mark = join(setup.tree, "..", "prepared");
+  const config = await ports.files.sha256(join(setup.tree, ".config"));
+  const before = await ports.files.readText(mark).catch(() => undefined);
+  if (before === config) return commands;
+  await ports.files.remove(mark);
+  const clean = before === undefined ? [] : [serial("clean")];
+  for (const command of [...clean, ...commands])
     await timer.stage("prepare", () => runMake(command, plan, logFile, ports), command.args.at(-1));
+  await settle(setup, ports);
+  await ports.files.write(mark, config);
   return commands;
+}
+
+/**
+ * One time for all headers. The dependencies of 2.4 touch a header when one that it includes is newer,
+ * each of several makes at its own moment: the next run would then compile everything again.
+ */
+async function settle(setup: MakeSetup, ports: Ports): Promise<void> {
+  const date = `@${setup.epoch}`;
+  await ports.processes.run({
+    program: "find",
+    args: [join(setup.tree, "include"), "-exec", "touch", "-h", "-d", date, "{}", "+"],
+  });
 }
 
 /** UTS_RELEASE, as uname(2) will say it. */

@@ -44,7 +44,7 @@ export async function planOlder(
     ports.log.warn(
       `profile ${config.profile?.name}: for an emulator only, its release ends with ${emulator.suffix}`,
     );
-    extraSeries.push(await loadSeries(ports, emulator.series));
+    extraSeries.push(await packagedSeries(emulator.series, ports));
   }
   const extraVersion = emulator && `${await extraVersionOf(source, ports)}${emulator.suffix}`;
   const older = {
@@ -79,13 +79,17 @@ async function chooseToolchain(
   });
 }
 
+/** A series of ours that goes on top of another, so that no kernel line names it. */
+const packagedSeries = (name: string, ports: Ports): Promise<LoadedSeries> =>
+  loadSeries(ports, join(ports.packageRoot, "patches", `${name}.series`));
+
 async function seriesOf(
   toolchain: Toolchain,
   version: KernelVersion,
   ports: Ports,
 ): Promise<LoadedSeries> {
   const found = toolchain.series.find(({ range }) => satisfies(version, range));
-  if (found) return loadSeries(ports, found.series);
+  if (found) return packagedSeries(found.series, ports);
   throw badInput("toolchain.version", {
     what: `toolchain profile ${toolchain.name} does not know Linux ${version.text}`,
     where: `data/toolchains/${toolchain.name}.json`,

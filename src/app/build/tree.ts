@@ -113,8 +113,7 @@ export async function privateTree(
   const tree = join(dir, "linux");
   const mark = join(dir, "copied");
   if ((await ports.files.readText(mark).catch(() => undefined)) === identity) return tree;
-  await ports.files.remove(mark);
-  await ports.files.remove(tree);
+  for (const name of ["copied", "prepared", "linux"]) await ports.files.remove(join(dir, name));
   await copyTree(prepared, tree, true, ports);
   await ports.files.write(mark, identity);
   return tree;
