@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { LogSummary } from "../../core/build-log.ts";
 import { failure } from "../../core/errors.ts";
 import type { Generation } from "../../core/generation.ts";
@@ -67,8 +67,9 @@ export async function compileOlderModule(
     });
   }
   const commands = await prepare(plan, setup, generation, logFile, timer, ports);
-  const directory = object.slice(0, object.lastIndexOf("/"));
-  const command = makeCommand(setup, [`SUBDIRS=${directory}`, "modules"]);
+  // Else every module of the directory is made; what make is given as an argument no Makefile changes.
+  const one = [`SUBDIRS=${dirname(object)}`, `obj-m=${basename(object)}`];
+  const command = makeCommand(setup, [...one, "modules"]);
   const log = await timer.stage("module", () => runMake(command, plan, logFile, ports));
   return {
     scope: "module",

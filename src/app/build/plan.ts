@@ -64,6 +64,7 @@ export async function makePlan(
   const series = await loadSeries(ports, request.series, version);
   const generation = await loadGeneration(version, ports);
   const arch = archFor(known, generation);
+  if (generation && request.packages.length > 0) throw noPackages(generation);
   const config = await configOf(request, arch, generation, ports);
   const setup = makeSetup(request, arch, ports);
   const { older, extraSeries } = generation
@@ -87,6 +88,13 @@ export async function makePlan(
     make,
   };
 }
+
+const noPackages = (generation: Generation) =>
+  badInput("build.package-generation", {
+    what: `there are no packages for Linux ${generation.name}: no package manager of today runs on it`,
+    where: "--package",
+    next: "leave --package out; docs/linux-2.4.md says how what is built gets on the machine",
+  });
 
 /** The configuration's plan once it is known which generation of kernels it is for. */
 async function configOf(
