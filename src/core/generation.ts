@@ -42,8 +42,15 @@ export interface Toolchain {
   readonly label: string;
   readonly measuredWith: string;
   readonly cflags: readonly string[];
-  /** By kernel range: the series on top of the target's own. The first that fits. */
-  readonly series: readonly { readonly range: string; readonly series: string }[];
+  /**
+   * By kernel range: what can be built, and the series on top of the target's own. The first that fits;
+   * `module` is the one object alone.
+   */
+  readonly series: readonly {
+    readonly range: string;
+    readonly scope: "kernel" | "module";
+    readonly series: string;
+  }[];
   /** Asm statements that use memory untold and may stay: what the template holds, and why. */
   readonly reviewedAsm: readonly { readonly template: string; readonly why: string }[];
 }

@@ -175,6 +175,18 @@ describe("build on a toy of Linux 2.4", () => {
     expect(odd.stderr).toMatch(/8 is no compiler for Linux 2\.4[\s\S]*2\.95\.3 to below 4\.2/);
   });
 
+  test("a release that the toolchain profile does not build whole is refused, its module is not", async () => {
+    const makefile = join(toy.tree, "Makefile");
+    writeFileSync(
+      makefile,
+      readFileSync(makefile, "utf8").replace("SUBLEVEL = 36", "SUBLEVEL = 30"),
+    );
+    const ran = await toy.run(base());
+    expect(ran.code).toBe(2);
+    expect(ran.stderr).toMatch(/does not build all of Linux 2\.4\.30[\s\S]*--scope module/);
+    ok(await toy.run(base("--scope", "module")));
+  });
+
   test("a module that does not fit its kernel is found", async () => {
     ok(await toy.run(base("--scope", "module")));
     const path = join(place(), "ipt_TARPIT.o");

@@ -29,6 +29,7 @@ export async function planOlder(
   source: FetchResult | undefined,
   setup: Pick<MakeSetup, "arch" | "crossCompile" | "cc">,
   config: ConfigPlan,
+  scope: "kernel" | "module",
   ports: Ports,
 ): Promise<OlderPlan> {
   const toolchain = await chooseToolchain(generation, setup, ports);
@@ -37,7 +38,7 @@ export async function planOlder(
     ports.log.warn(
       `toolchain profile ${toolchain.name}: ${toolchain.label} (measured with ${toolchain.measuredWith})`,
     );
-    extraSeries.push(await seriesOf(toolchain, version, ports));
+    extraSeries.push(await seriesOf(toolchain, version, scope, ports));
   }
   const emulator = config.profile?.emulator;
   if (emulator) {
@@ -86,14 +87,17 @@ const packagedSeries = (name: string, ports: Ports): Promise<LoadedSeries> =>
 async function seriesOf(
   toolchain: Toolchain,
   version: KernelVersion,
+  scope: "kernel" | "module",
   ports: Ports,
 ): Promise<LoadedSeries> {
   const found = toolchain.series.find(({ range }) => satisfies(version, range));
-  if (found) return packagedSeries(found.series, ports);
+  if (found && (scope === "module" || found.scope === "kernel"))
+    return packagedSeries(found.series, ports);
+  const whole = toolchain.series.filter((one) => one.scope === "kernel");
   throw badInput("toolchain.version", {
-    what: `toolchain profile ${toolchain.name} does not know Linux ${version.text}`,
+    what: `toolchain profile ${toolchain.name} does not build ${found ? "all of" : "any of"} Linux ${version.text}`,
     where: `data/toolchains/${toolchain.name}.json`,
-    next: `it knows ${toolchain.series.map(({ range }) => range).join(", ")}; or give a compiler of that time with --cross-compile`,
+    next: `it builds ${whole.map(({ range }) => range).join(", ")}; give a compiler of that time with --cross-compile${found ? ", or --scope module for the target alone" : ""}`,
   });
 }
 

@@ -68,7 +68,7 @@ export async function makePlan(
   const config = await configOf(request, arch, generation, ports);
   const setup = makeSetup(request, arch, ports);
   const { older, extraSeries } = generation
-    ? await planOlder(generation, version, source, setup, config, ports)
+    ? await planOlder(generation, version, source, setup, config, scope, ports)
     : { older: undefined, extraSeries: [] };
   const make = older ? { ...setup, older } : setup;
   return {
