@@ -57,8 +57,12 @@ static int do_read(struct request *r)
 /* What the kernel has said since this was asked last. */
 static int do_dmesg(struct request *r)
 {
-	int size = klogctl(10 /* SYSLOG_ACTION_SIZE_BUFFER */, NULL, 0);
-	char *text = calloc(1, size + 1);
+	int size = klogctl(10 /* SYSLOG_ACTION_SIZE_BUFFER, since 2.6.6 */, NULL, 0);
+	char *text;
+
+	if (size < 0)
+		size = 1 << 16;
+	text = calloc(1, size + 1);
 
 	if (!text)
 		return ENOMEM;

@@ -2,15 +2,8 @@ import { basename, join, resolve } from "node:path";
 import type { Arch } from "../core/arch.ts";
 import { noRoom } from "../core/build-log.ts";
 import { badInput, environment, failure, type TarpitError } from "../core/errors.ts";
-import { assertSettings, type Dropped } from "../core/kconfig/assert.ts";
-import {
-  lastWins,
-  mergeInto,
-  parseDotconfig,
-  renderFragment,
-  type Request,
-  type Settings,
-} from "../core/kconfig/dotconfig.ts";
+import { assertSettings } from "../core/kconfig/assert.ts";
+import { lastWins, mergeInto, parseDotconfig, renderFragment } from "../core/kconfig/dotconfig.ts";
 import {
   cleanMakeEnvironment,
   makeArguments,
@@ -21,11 +14,15 @@ import {
 import type { Ports, RunResult } from "../ports.ts";
 import { baseText, isTarget } from "./config/base.ts";
 import { whyDropped } from "./config/explain.ts";
+import { makeOlderConfig } from "./config/older.ts";
 import { gatherRequests, softened } from "./config/requests.ts";
-import { loadArch, loadProfile, type Profile } from "./data.ts";
+import type { ConfigPlan, ConfigResult } from "./config/types.ts";
+import { archFor, loadArch, loadGeneration, loadProfile, refuseOtherGeneration } from "./data.ts";
 import { requireTools } from "./doctor.ts";
 import { withScratch } from "./scratch.ts";
 import { requireKernelTree } from "./tree.ts";
+
+export type { ConfigPlan, ConfigResult } from "./config/types.ts";
 
 export interface ConfigRequest {
   readonly arch: string;
@@ -40,34 +37,17 @@ export interface ConfigRequest {
   readonly cc?: string;
 }
 
-export interface ConfigResult {
-  readonly path: string;
-  readonly base: string;
-  readonly profile: string | undefined;
-  /** Every symbol that was asked for and is in the result. */
-  readonly asserted: number;
-  /** Asked as a module, built in. */
-  readonly raised: readonly Dropped[];
-  readonly settings: Settings;
-}
-
-/** What a configuration is made from, chosen but not yet made. */
-export interface ConfigPlan {
-  readonly base: string;
-  readonly profile: Profile | undefined;
-  readonly requests: readonly Request[];
-}
-
 /** `tarpit-kit config TREE`: a .config in the tree itself; the one there is kept as .config.old. */
 export async function configTree(
   tree: string,
   request: ConfigRequest,
   ports: Ports,
 ): Promise<ConfigResult> {
-  const arch = await loadArch(request.arch, ports);
+  const known = await loadArch(request.arch, ports);
   const path = resolve(ports.host.cwd, tree);
   refuseOddTools(request);
-  await requireKernelTree(path, ports);
+  const generation = await loadGeneration(await requireKernelTree(path, ports), ports);
+  const arch = archFor(known, generation);
   refuseOddDirectory(
     path,
     "the tree",
@@ -75,13 +55,16 @@ export async function configTree(
   );
   await requireTools(["config"], arch, [], ports, request);
   const plan = await planConfig(request, arch, ports);
+  if (plan.profile) refuseOtherGeneration(plan.profile, arch, generation);
   const setup: MakeSetup = {
     ...compilerChoice(request),
     tree: path,
     arch,
     jobs: ports.host.cpus,
     epoch: 0,
+    ...(generation ? { older: { generation } } : {}),
   };
+  if (generation) return inTree(plan, setup, ports);
   return withScratch("config", ports, async (scratch) => {
     const made = await makeConfig(plan, setup, join(scratch, ".config"), ports);
     const target = join(path, ".config");
@@ -89,6 +72,21 @@ export async function configTree(
     await ports.files.write(target, await ports.files.readText(made.path), 0o644);
     return { ...made, path: target };
   });
+}
+
+/** An older tree is configured in place; a request that was dropped leaves the .config that was there. */
+async function inTree(plan: ConfigPlan, setup: MakeSetup, ports: Ports): Promise<ConfigResult> {
+  const path = join(setup.tree, ".config");
+  const before = (await ports.files.stat(path)) ? await ports.files.readText(path) : undefined;
+  try {
+    const made = await makeConfig(plan, setup, path, ports);
+    if (before !== undefined) await ports.files.write(`${path}.old`, before, 0o644);
+    return made;
+  } catch (error) {
+    if (before === undefined) await ports.files.remove(path);
+    else await ports.files.write(path, before, 0o644);
+    throw error;
+  }
 }
 
 const compilerChoice = (request: ConfigRequest): Pick<MakeSetup, "crossCompile" | "cc"> => ({
@@ -117,6 +115,7 @@ export async function makeConfig(
   ports: Ports,
   logFile?: string,
 ): Promise<ConfigResult> {
+  if (setup.older) return makeOlderConfig(plan, setup, setup.older.generation, ports, logFile);
   const kconfig = (
     target: string,
     extra: Readonly<Record<string, string>> = {},

@@ -6,12 +6,16 @@ import type { Family, ProveCase } from "../core/prove/types.ts";
 import type { Ports } from "../ports.ts";
 import { withLease } from "./cache/lease.ts";
 import { buildIptables } from "./iptables-build.ts";
+import type { Abi } from "../core/arch.ts";
 import { openArtifacts, type ProvableArtifacts } from "./prove/artifacts.ts";
 import { proveConntrack, watchConnections } from "./prove/conntrack.ts";
 import { Guest } from "./prove/guest.ts";
 import { makeInitramfs } from "./prove/initramfs.ts";
+import { makeInitrd } from "./prove/initrd.ts";
 import { iptables, type Lab, newKernelLines, setUpTarget } from "./prove/lab.ts";
+import { proveOlderConntrack, proveOlderRules } from "./prove/older.ts";
 import { proveRules } from "./prove/rules.ts";
+import { TableGuest } from "./prove/tables.ts";
 import { proveBefore, proveTraffic } from "./prove/traffic.ts";
 
 export interface ProveRequest {
@@ -42,18 +46,13 @@ async function proveArtifacts(request: ProveRequest, ports: Ports): Promise<Prov
   const started = ports.clock.monotonic();
   const artifacts = await openArtifacts(request.artifacts, ports);
   await requireQemu(artifacts, ports);
-  const iptablesBuilds = await buildIptables(artifacts.abis, artifacts.arch.name, ports);
   const work = await ports.files.makePrivateDirectory(
     join(ports.cacheDir, "prove", `${artifacts.arch.name}-`),
   );
   let keep = true;
   try {
-    ports.log.stage("initramfs");
-    const initramfs = await makeInitramfs(artifacts, iptablesBuilds, work, ports);
-    const { kernel, results } = await withRetry(
-      () => inGuests(artifacts, initramfs, work, request, ports),
-      ports,
-    );
+    const run = artifacts.generation ? proveWidths : proveOnce;
+    const { kernel, results } = await run(artifacts, work, request, ports);
     const ok = results.length > 0 && results.every((result) => result.ok);
     keep = !ok || (request.keep ?? false);
     const durationMs = ports.clock.monotonic() - started;
@@ -69,6 +68,47 @@ async function proveArtifacts(request: ProveRequest, ports: Ports): Promise<Prov
     for (const name of keep ? ["init", "modules", "initramfs.gz"] : [""])
       await ports.files.remove(join(work, name));
   }
+}
+
+/** Every width's programs in one boot of each guest. */
+async function proveOnce(
+  artifacts: ProvableArtifacts,
+  work: string,
+  request: ProveRequest,
+  ports: Ports,
+): Promise<Proved> {
+  const iptablesBuilds = await buildIptables(artifacts.abis, artifacts.arch.name, ports);
+  ports.log.stage("initramfs");
+  const initramfs = await makeInitramfs(artifacts, iptablesBuilds, work, ports);
+  return withRetry(() => inGuests(artifacts, initramfs, work, request, ports), ports);
+}
+
+/** A kernel of before kbuild: PID 1 does all of it, so the guests boot once for each width. */
+async function proveWidths(
+  artifacts: ProvableArtifacts,
+  work: string,
+  request: ProveRequest,
+  ports: Ports,
+): Promise<Proved> {
+  const all: ProveCase[] = [];
+  let kernel = "";
+  for (const abi of artifacts.abis) {
+    ports.log.stage("initrd", abi.name);
+    const initrd = await makeInitrd(artifacts, abi, work, ports);
+    const only = { ...artifacts, abis: [abi] };
+    const proved = await withRetry(() => inGuests(only, initrd, work, request, ports), ports);
+    kernel = proved.kernel;
+    all.push(...proved.results.map((one) => ofWidth(one, abi)));
+  }
+  return { kernel, results: all };
+}
+
+const ofWidth = (one: ProveCase, abi: Abi): ProveCase =>
+  one.abi === "all" ? { ...one, abi: abi.name } : one;
+
+interface Proved {
+  readonly kernel: string;
+  readonly results: readonly ProveCase[];
 }
 
 /** How often a run is tried whose guest stopped answering: QEMU's sun4u loses an interrupt now and then. */
@@ -114,7 +154,8 @@ async function inGuests(
       initramfs,
       directory: work,
     });
-    return new Guest(role, command, join(work, `${role}.log`), timeoutMs, ports);
+    const kind = artifacts.generation ? TableGuest : Guest;
+    return new kind(role, command, join(work, `${role}.log`), timeoutMs, ports);
   };
   const guests = [boot("target"), boot("peer")] as const;
   try {
@@ -151,11 +192,13 @@ async function everything(lab: Lab, work: string, ports: Ports): Promise<void> {
   await proveBefore(lab, "wire", work, ports);
   await proveBefore(lab, "loopback", work, ports);
   ports.log.stage("rules", lab.artifacts.abis.map((abi) => abi.name).join(", "));
-  await proveRules(lab);
+  if (lab.artifacts.generation) await proveOlderRules(lab);
+  else await proveRules(lab);
   ports.log.stage("wire", captureName("peer"));
   await watchConnections(lab);
   await proveTraffic(lab, "wire", work, ports);
-  await proveConntrack(lab);
+  if (lab.artifacts.generation) await proveOlderConntrack(lab);
+  else await proveConntrack(lab);
   await forgetRules(lab);
   ports.log.stage("loopback");
   await proveTraffic(lab, "loopback", work, ports);
@@ -163,6 +206,7 @@ async function everything(lab: Lab, work: string, ports: Ports): Promise<void> {
 }
 
 async function forgetRules(lab: Lab): Promise<void> {
+  if (lab.target instanceof TableGuest) return lab.target.clear();
   const [abi] = lab.artifacts.abis;
   if (!abi) return;
   for (const program of lab.families.map((family) =>

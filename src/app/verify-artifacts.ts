@@ -6,10 +6,12 @@ import { TarpitError } from "../core/errors.ts";
 import { finding, hasErrors, Report, type Checked, type Finding } from "../core/findings.ts";
 import { parseDotconfig, type Settings } from "../core/kconfig/dotconfig.ts";
 import type { Ports } from "../ports.ts";
-import { loadArch } from "./data.ts";
+import type { Generation } from "../core/generation.ts";
+import { archFor, loadArch, namedGeneration } from "./data.ts";
 import { checkExtensions } from "./verify/extensions.ts";
 import { checkKernel } from "./verify/kernel.ts";
 import { locateArtifacts } from "./verify/locate.ts";
+import { checkOlder } from "./verify/older.ts";
 import { loadMetadata, type Metadata } from "./verify/metadata.ts";
 import { checkArchive, checkLoneModule } from "./verify/module.ts";
 import { checkPeriodExtensions } from "./verify/period-extensions.ts";
@@ -37,8 +39,10 @@ export async function verifyArtifacts(
   const dir = await locateArtifacts(request.dir, ports);
   const report = new Report();
   const metadata = await loadMetadata(dir, report, ports);
-  const arch = metadata && (await knownArch(metadata, report, ports));
-  if (metadata && arch) await checkBuild(dir, arch, metadata, report, ports);
+  const known = metadata && (await knownArch(metadata, report, ports));
+  if (metadata && known?.generation)
+    await checkOlderBuild(dir, known.arch, known.generation, metadata, report, ports);
+  else if (metadata && known) await checkBuild(dir, known.arch, metadata, report, ports);
   else report.skipped("everything but the checksums", "metadata.json", "no-metadata");
   await checkSums(dir, report, ports);
   const { findings, checked } = report;
@@ -56,9 +60,13 @@ async function knownArch(
   metadata: Metadata,
   report: Report,
   ports: Ports,
-): Promise<Arch | undefined> {
+): Promise<{ readonly arch: Arch; readonly generation: Generation | undefined } | undefined> {
   try {
-    return await loadArch(metadata.arch, ports);
+    const generation =
+      metadata.generation === undefined
+        ? undefined
+        : await namedGeneration(metadata.generation, ports);
+    return { arch: archFor(await loadArch(metadata.arch, ports), generation), generation };
   } catch (error) {
     if (!(error instanceof TarpitError)) throw error;
     report.judged(
@@ -68,6 +76,18 @@ async function knownArch(
     );
     return undefined;
   }
+}
+
+async function checkOlderBuild(
+  dir: string,
+  arch: Arch,
+  generation: Generation,
+  metadata: Metadata,
+  report: Report,
+  ports: Ports,
+): Promise<void> {
+  await checkOlder(dir, arch, generation, metadata, report, ports);
+  report.skipped("extension", "extensions", "own-iptables");
 }
 
 async function checkBuild(

@@ -35,6 +35,8 @@ export interface QemuMachine {
   readonly memoryMiB: number;
   /** `-device` for a NIC; `{id}` is the netdev, `{mac}` its address. */
   readonly nic: string;
+  /** The kernel's command line; without it the console's, and what today's kernels understand. */
+  readonly append?: string;
 }
 
 export interface Arch {
@@ -56,6 +58,18 @@ export interface Arch {
   /** Debian's name of the architecture, for packages. */
   readonly debianArch: string;
   readonly qemu?: QemuMachine;
+  /** What is otherwise for kernels of an older generation (data/generations), by its name. */
+  readonly generations?: Readonly<Record<string, Partial<Omit<Arch, "name" | "generations">>>>;
+  /** Only kernels of these generations; absent: kbuild's, and those of `generations`. */
+  readonly only?: readonly string[];
+}
+
+/** The arch as a kernel of that generation has it; undefined where it has none of that kind. */
+export function archOfGeneration(arch: Arch, generation: string | undefined): Arch | undefined {
+  if (generation === undefined) return arch.only === undefined ? arch : undefined;
+  const other = arch.generations?.[generation];
+  if (other === undefined) return arch.only?.includes(generation) === true ? arch : undefined;
+  return { ...arch, ...other };
 }
 
 /** The ABIs `--userland` chooses: every width the arch has unless one is named. */

@@ -27,6 +27,8 @@ export interface LogSummary {
 
 /** Kbuild's short form (scripts/Kbuild.include, `quiet_cmd_*`): two spaces, command, file. */
 const step = /^ {2}(CC|AS|HOSTCC|HOSTCXX|RUSTC)(?: \[M\])? +(\S+)$/;
+/** Before kbuild, make prints the compiler's call itself. */
+const olderStep = /^(?!make)\S+ (?:.* )?-c (?:.* )?(\S+\.[cS])(?: |$)/;
 const located = /^(\S[^:]*):(\d+):(?:(\d+):)? (fatal error|error|warning): (.*)$/;
 const linker = /^(?:\S*-)?ld(?:\.\w+)?: (?:(\S+?):(?:\(\S+\):)? )?(warning: )?(.*)$/;
 const modpost = /^(ERROR|WARNING): modpost: (.*)$/;
@@ -62,10 +64,10 @@ export class BuildLogReader {
   line(raw: string): void {
     const text = readable(raw.replace(/\r$/, ""));
     if (noRoom.test(text)) this.#diskFull = true;
-    const compiling = step.exec(text);
-    if (compiling) {
+    const item = step.exec(text)?.[2] ?? olderStep.exec(text)?.[1];
+    if (item !== undefined) {
       this.#compiled += 1;
-      this.#item = compiling[2] ?? "";
+      this.#item = item;
       this.#current = undefined;
       return;
     }

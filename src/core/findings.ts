@@ -36,7 +36,7 @@ export interface FindingArguments extends TargetFindingArguments {
     readonly expected: string;
     readonly actual: string;
   };
-  "module.missing": { readonly where: string };
+  "module.missing": { readonly where: string; readonly module?: string };
   "module.class": { readonly file: string; readonly expected: string; readonly actual: string };
   "module.unreadable": { readonly file: string; readonly reason: string };
   "module.packed": { readonly file: string; readonly format: string };
@@ -77,7 +77,13 @@ export interface FindingArguments extends TargetFindingArguments {
 }
 
 /** Why a check was not made. */
-export type SkipReason = "module-only" | "no-metadata" | "no-config" | "no-system-map";
+export type SkipReason =
+  | "module-only"
+  | "no-metadata"
+  | "no-config"
+  | "no-system-map"
+  | "modutils"
+  | "own-iptables";
 
 /** Why a configuration symbol has to be there. */
 export type ConfigReason = "target" | "target6" | "compat" | "legacy" | "modules";

@@ -44,6 +44,12 @@ export function bannerAt(segments: readonly Segment[], address: bigint): number 
   return Number.isSafeInteger(offset) ? offset : undefined;
 }
 
+/** An address as it lies in memory. */
+export function pointerIn(word: Buffer, endian: "big" | "little"): bigint {
+  const bytes = endian === "big" ? word : Buffer.from(word.toReversed());
+  return BigInt(`0x${bytes.toString("hex") || "0"}`);
+}
+
 /** Address of a symbol in System.map: `ffffffff81d9c800 D linux_banner`. */
 export function symbolAddress(map: string, symbol: string): bigint | undefined {
   const match = new RegExp(`^([0-9a-f]{8,16}) \\w ${symbol}$`, "m").exec(map);

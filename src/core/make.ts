@@ -1,6 +1,7 @@
 import type { Arch } from "./arch.ts";
 import { statisticsLog } from "./compiler-cache.ts";
 import { badInput } from "./errors.ts";
+import type { Generation, Toolchain } from "./generation.ts";
 
 /** Everything that decides how make is called on a kernel tree, for every target alike. */
 export interface MakeSetup {
@@ -22,6 +23,19 @@ export interface MakeSetup {
   readonly jobs: number;
   /** Seconds since 1970 that stand for "now" in everything built. */
   readonly epoch: number;
+  /** Of a kernel that kbuild does not build. */
+  readonly older?: OlderMake;
+}
+
+/** What a make of an older generation is given besides. */
+export interface OlderMake {
+  readonly generation: Generation;
+  /** Absent with a compiler that the kernel's authors knew. */
+  readonly toolchain?: Toolchain;
+  /** EXTRAVERSION, where it is not the Makefile's own. */
+  readonly extraVersion?: string;
+  /** The directory of shims, and PATH with it in front, once it is made. */
+  readonly path?: string;
 }
 
 export const compilerOf = (setup: Pick<MakeSetup, "arch" | "crossCompile" | "cc">): string =>
@@ -37,6 +51,7 @@ export function makeArguments(setup: MakeSetup): readonly string[] {
   const prefix = setup.crossCompile ?? setup.arch.crossPrefix;
   const launch = (program: string): string =>
     setup.launcher ? `${setup.launcher} ${program}` : program;
+  if (setup.older) return olderArguments(setup, setup.older, prefix, launch);
   return [
     "-C",
     setup.tree,
@@ -53,6 +68,27 @@ export function makeArguments(setup: MakeSetup): readonly string[] {
     "KBUILD_BUILD_HOST=tarpit-kit",
     "KBUILD_BUILD_VERSION=1",
     ...prefixMap(setup),
+  ];
+}
+
+/** The toolchain's flags go with the compiler's name: Makefiles of that time set CFLAGS themselves. */
+function olderArguments(
+  setup: MakeSetup,
+  older: OlderMake,
+  prefix: string,
+  launch: (program: string) => string,
+): readonly string[] {
+  const flags = (older.toolchain?.cflags ?? []).map((flag) =>
+    flag.replaceAll("{tree}", setup.tree),
+  );
+  return [
+    "-C",
+    setup.tree,
+    `ARCH=${setup.arch.makeArch}`,
+    `CROSS_COMPILE=${prefix}`,
+    `CC=${[launch(compilerOf(setup)), ...flags].join(" ")}`,
+    ...(older.extraVersion === undefined ? [] : [`EXTRAVERSION=${older.extraVersion}`]),
+    ...older.generation.variables,
   ];
 }
 
@@ -158,6 +194,7 @@ export const cleanMakeEnvironment: Readonly<Record<string, string | undefined>> 
  * in any case.
  */
 export function makeEnvironment(setup: MakeSetup): Readonly<Record<string, string | undefined>> {
+  if (setup.older) return olderEnvironment(setup, setup.older);
   const { launching, tree, buildDir } = setup;
   const own = Object.entries(launching?.env ?? {}).filter(
     ([, value]) => buildDir !== undefined || !value.includes("{base}"),
@@ -168,6 +205,21 @@ export function makeEnvironment(setup: MakeSetup): Readonly<Record<string, strin
     ...cleanMakeEnvironment,
     ...(statistics === undefined ? {} : { CCACHE_STATSLOG: statistics }),
     ...Object.fromEntries(own.map(([name, value]) => [name, value.replace("{base}", base)])),
+  };
+}
+
+/** gcc takes SOURCE_DATE_EPOCH for __DATE__ and __TIME__; what asks date(1) and hostname(1) asks the shims. */
+function olderEnvironment(
+  setup: MakeSetup,
+  older: OlderMake,
+): Readonly<Record<string, string | undefined>> {
+  return {
+    ...cleanMakeEnvironment,
+    SOURCE_DATE_EPOCH: String(setup.epoch),
+    ...(older.path === undefined ? {} : { PATH: older.path }),
+    ...(setup.launcher?.split("/").at(-1) === "ccache"
+      ? { CCACHE_BASEDIR: setup.tree, CCACHE_NOHASHDIR: "1" }
+      : {}),
   };
 }
 

@@ -18,6 +18,9 @@ import { hostArch, root } from "./artifacts.ts";
 const fixtures = join(root, "test/fixtures");
 export const toyKernel = join(fixtures, "toy-kernel");
 export const toyRelease = "6.1.999";
+/** The same in the manner of Linux 2.4. */
+export const toyKernel24 = join(fixtures, "toy-kernel-2.4");
+export const toyRelease24 = "2.4.36-toy";
 
 /** The package with a toy architecture, profile and series instead of the real ones: what the program itself is, it is. */
 export interface Toy {
@@ -45,7 +48,7 @@ export interface Started {
   until(text: string): Promise<void>;
 }
 
-export function makeToy(): Toy {
+export function makeToy(kernel: string = toyKernel): Toy {
   const dir = mkdtempSync(join(tmpdir(), "tk-toy-"));
   const packageRoot = join(dir, "package");
   cpSync(join(fixtures, "toy-package"), packageRoot, { recursive: true });
@@ -53,13 +56,15 @@ export function makeToy(): Toy {
     cpSync(join(root, name), join(packageRoot, name), { recursive: true });
   }
   cpSync(join(root, "data/requirements.json"), join(packageRoot, "data/requirements.json"));
-  cpSync(join(root, "data/launchers"), join(packageRoot, "data/launchers"), { recursive: true });
+  for (const name of ["launchers", "generations", "toolchains"])
+    cpSync(join(root, "data", name), join(packageRoot, "data", name), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(packageRoot, "node_modules"));
   mkdirSync(join(packageRoot, "data/arches"), { recursive: true });
   writeFileSync(join(packageRoot, "data/arches/toy.json"), JSON.stringify(toyArch()));
   writeSeries(join(packageRoot, "patches"));
+  writeSeries24(join(packageRoot, "patches"));
   const tree = join(dir, "linux");
-  cpSync(toyKernel, tree, { recursive: true });
+  cpSync(kernel, tree, { recursive: true });
   const cacheDir = join(dir, "cache");
   const start = starter(packageRoot, cacheDir, dir);
   return {
@@ -90,6 +95,7 @@ function toyArch(): Arch {
     bootImage: "arch/toy/boot/image",
     bootImageName: "image",
     defaultProfile: "toy",
+    generations: { "2.4": { defaultProfile: "toy-2.4" } },
     abis: host.abis.slice(0, 1),
   };
 }
@@ -131,8 +137,68 @@ function writeSeries(patches: string): void {
     series: "linux-6.1.series",
     verified: [toyRelease],
   };
-  writeFileSync(join(patches, "manifest.json"), JSON.stringify({ lines: [line] }));
+  const older = {
+    line: "2.4",
+    range: ">=2.4.0 <=2.4.37.11",
+    series: "linux-2.4.series",
+    verified: [toyRelease24],
+  };
+  writeFileSync(join(patches, "manifest.json"), JSON.stringify({ lines: [older, line] }));
 }
+
+/** The target of 2.4 as data and no code, and the series that toolchain and emulator put on top. */
+function writeSeries24(patches: string): void {
+  const change = (path: string, from: string, to: string): string => {
+    const before = read(toyKernel24, path);
+    if (!before.includes(from)) throw new Error(`${path} has no ${from}`);
+    return createTwoFilesPatch(`a/${path}`, `b/${path}`, before, before.replace(from, to), "", "");
+  };
+  const write = (name: string, parts: readonly string[]): void => {
+    const text = `A toy.\n\nSigned-off-by: Test <test@example.org>\n\n${parts.join("")}`;
+    writeFileSync(join(patches, "common", `${name}.patch`), text);
+    writeFileSync(join(patches, `${name}.series`), `common/${name}.patch\n`);
+  };
+  const directory = "net/ipv4/netfilter";
+  const reject = "CONFIG_IP_NF_TARGET_REJECT $CONFIG_IP_NF_FILTER\n";
+  write("linux-2.4", [
+    createTwoFilesPatch("/dev/null", `b/${directory}/ipt_TARPIT.c`, "", moduleSource24, "", ""),
+    change(
+      `${directory}/Config.in`,
+      reject,
+      `${reject}    dep_tristate '    TARPIT target support' CONFIG_IP_NF_TARGET_TARPIT $CONFIG_IP_NF_FILTER\n`,
+    ),
+    change(
+      `${directory}/Makefile`,
+      "obj-$(CONFIG_IP_NF_TARGET_TOS)",
+      "obj-$(CONFIG_IP_NF_TARGET_TARPIT) += ipt_TARPIT.o\nobj-$(CONFIG_IP_NF_TARGET_TOS)",
+    ),
+  ]);
+  write("linux-2.4-gcc12", [change("kernel/sched.c", "return 0", "return 0 /* gcc12 */")]);
+  write("linux-2.4-emulator", [change("init/main.c", "== 0", "== 0 /* emulator */")]);
+}
+
+/** struct ipt_target of 2.4 and .modinfo, as linux/module.h of that time writes it. */
+const moduleSource24 = `#include <linux/kernel.h>
+#include <linux/version.h>
+static unsigned int hold(void) { return 0; }
+static int check(void) { return 1; }
+#ifdef MODULE
+extern char __this_module[];
+#define ME __this_module
+static const char version[] __attribute__((used, section(".modinfo"))) = "kernel_version=" UTS_RELEASE;
+static const char license[] __attribute__((used, section(".modinfo"))) = "license=GPL";
+#else
+#define ME 0
+#endif
+struct ipt_target {
+\tvoid *list[2];
+\tconst char name[30];
+\tunsigned int (*target)(void);
+\tint (*checkentry)(void);
+\tvoid (*destroy)(void);
+\tvoid *me;
+} tarpit_reg = { { 0, 0 }, "TARPIT", hold, check, 0, ME };
+`;
 
 const moduleSource = (): string =>
   read(fixtures, "elf/module.c")

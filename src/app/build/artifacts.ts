@@ -1,6 +1,6 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { environment, failure } from "../../core/errors.ts";
-import { makeArguments, cleanMakeEnvironment } from "../../core/make.ts";
+import { makeArguments, makeEnvironment } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { buildExtensions } from "../extension.ts";
 import { buildPeriodExtensions } from "../period-extension.ts";
@@ -8,7 +8,6 @@ import { packageArtifacts } from "../package.ts";
 import { verifyArtifacts } from "../verify-artifacts.ts";
 import { filesBelow, sumsName } from "../verify/sums.ts";
 import type { BuildKey } from "./key.ts";
-import type { Compiled } from "./kernel.ts";
 import { inputsOf } from "./inputs.ts";
 import { writeMetadata } from "./metadata.ts";
 import { ownCorner } from "./output.ts";
@@ -16,6 +15,7 @@ import type { BuildPlan } from "./plan.ts";
 import { putInPlace } from "./place.ts";
 import { rebuildFor } from "./rebuild.ts";
 import { artifactSums, writeProvenance, writeSbom } from "./records.ts";
+import type { Compiled } from "./run-make.ts";
 import type { StageTimer } from "./stages.ts";
 
 export interface Artifacts {
@@ -62,13 +62,13 @@ async function fill(
   await buildPeriodExtensions(plan.abis, join(dir, "extensions"), ports);
   if (made.scope === "kernel")
     await timer.stage("artifacts", () => kernelFiles(plan, made, dir, ports));
-  else await ports.files.copy(made.module ?? "", join(dir, "xt_TARPIT.ko"));
+  else await ports.files.copy(made.module ?? "", join(dir, basename(made.module ?? "")));
   await ports.files.copy(made.config, join(dir, "config"));
   await ports.files.copy(made.logFile, join(dir, "build.log"));
   const extensions = join(dir, "extensions");
-  await timer.stage("extension", () =>
-    buildExtensions(plan.abis, extensions, ports, plan.arch.name),
-  );
+  const abis = extensionAbis(plan);
+  if (abis.length > 0)
+    await timer.stage("extension", () => buildExtensions(abis, extensions, ports, plan.arch.name));
   const facts = {
     rebuild: await rebuildFor(plan, dir, ports),
     inputs: await timer.stage("inputs", () => inputsOf(plan, ports)),
@@ -94,6 +94,9 @@ async function fill(
   await writeMetadata(plan, made, key, dir, timer, facts, sums, ports);
   return writeSums(dir, ports);
 }
+
+/** Today's iptables does not run on a kernel of before kbuild: today's C library asks for a later one. */
+const extensionAbis = (plan: BuildPlan): BuildPlan["abis"] => (plan.older ? [] : plan.abis);
 
 async function kernelFiles(
   plan: BuildPlan,
@@ -123,7 +126,7 @@ async function installModules(made: Compiled, to: string, ports: Ports): Promise
       "INSTALL_MOD_STRIP=1",
       "modules_install",
     ],
-    env: cleanMakeEnvironment,
+    env: makeEnvironment(made.setup),
   };
   const result = await ports.processes.run(command, { logFile: made.logFile });
   if (result.code !== 0) {

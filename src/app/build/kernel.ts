@@ -1,40 +1,18 @@
 import { join } from "node:path";
-import { BuildLogReader, type LogSummary } from "../../core/build-log.ts";
 import { statisticsLog } from "../../core/compiler-cache.ts";
 import { badInput } from "../../core/errors.ts";
-import { makeEnvironment, makeArguments, type MakeSetup } from "../../core/make.ts";
-import type { Command, Ports } from "../../ports.ts";
+import type { MakeSetup } from "../../core/make.ts";
+import type { Ports } from "../../ports.ts";
 import { makeConfig, type ConfigResult } from "../config.ts";
-import { compileFailed } from "./failed.ts";
 import { lockDirectory } from "./lock.ts";
-import { expectedObjects, rememberObjects } from "./objects.ts";
+import { compileOlder } from "./older-kernel.ts";
 import { openOutputs, rememberOutputs } from "./outputs.ts";
 import type { BuildPlan } from "./plan.ts";
+import { type BuildDir, type Compiled, makeCommand, runMake } from "./run-make.ts";
 import { linkKey } from "./signing.ts";
 import type { StageTimer } from "./stages.ts";
-import { shortHash } from "./tree.ts";
-
-/** What compiling left in the build tree, for artifacts to be made from. */
-export interface Compiled {
-  readonly scope: "kernel" | "module";
-  readonly release: string;
-  readonly config: string;
-  readonly configResult: ConfigResult | undefined;
-  readonly buildDir: string;
-  readonly setup: MakeSetup;
-  readonly log: LogSummary;
-  readonly logFile: string;
-  /** The exact make calls, for metadata. */
-  readonly commands: readonly Command[];
-  /** scope module: the .ko. */
-  readonly module?: string;
-}
-
-/** Where a plan is compiled. */
-export interface BuildDir {
-  readonly dir: string;
-  readonly setup: MakeSetup;
-}
+import { withShims } from "./shims.ts";
+import { privateTree, shortHash } from "./tree.ts";
 
 /**
  * Runs `work` in the build tree (O=) for this plan, which no other run touches until `work` is done.
@@ -60,13 +38,25 @@ export async function inBuildDir<T>(
       await openOutputs(dir, ports);
       await linkKey(signing, dir, ports);
     }
-    const place = tree === undefined ? { tree: against?.dir ?? "" } : { tree, buildDir: dir };
-    const done = await work({ dir, setup: { ...make, ...place } });
+    const done = await work({ dir, setup: await setupIn(dir, tree, plan, ports) });
     if (!against) await rememberOutputs(dir, arch, ports);
     return done;
   } finally {
     await lock.release();
   }
+}
+
+/** Make's own directories: O= apart from the tree, or a private copy where a kernel knows no O=. */
+async function setupIn(
+  dir: string,
+  tree: string | undefined,
+  { make, older, source, against }: BuildPlan,
+  ports: Ports,
+): Promise<MakeSetup> {
+  if (tree === undefined) return { ...make, tree: against?.dir ?? "" };
+  if (!older) return { ...make, tree, buildDir: dir };
+  const own = await privateTree(tree, dir, source?.id ?? "", ports);
+  return withShims({ ...make, tree: own }, join(dir, "bin"), ports);
 }
 
 export async function compileKernel(
@@ -76,6 +66,7 @@ export async function compileKernel(
   ports: Ports,
 ): Promise<Compiled> {
   const { logFile, config } = await configure(plan, { dir, setup }, timer, ports);
+  if (plan.older) return compileOlder(plan, { dir, setup }, { logFile, config }, timer, ports);
   const all = makeCommand(setup, plan.arch.targets);
   const log = await timer.stage("kernel", () => runMake(all, plan, logFile, ports));
   return {
@@ -107,42 +98,6 @@ export async function configure(
   const local = /^"(.*)"$/.exec(config.settings.get("LOCALVERSION") ?? "")?.[1] ?? "";
   plainRelease(plan.version.text + local);
   return { logFile, config };
-}
-
-export const makeCommand = (setup: MakeSetup, targets: readonly string[]): Command => ({
-  program: "make",
-  args: [...makeArguments(setup), `-j${setup.jobs}`, ...targets],
-  env: makeEnvironment(setup),
-});
-
-/** Runs one make, following its log; throws with the compiler's errors when it fails. */
-export async function runMake(
-  command: Command,
-  plan: BuildPlan,
-  logFile: string,
-  ports: Ports,
-): Promise<LogSummary> {
-  const reader = new BuildLogReader();
-  const total = await expectedObjects(plan, ports);
-  let shown = -1;
-  const onLine = (line: string): void => {
-    reader.line(line);
-    const { compiled, item } = reader.progress;
-    if (compiled === shown) return;
-    shown = compiled;
-    ports.log.progress({
-      stage: "kernel",
-      unit: "files",
-      done: compiled,
-      item,
-      ...(total ? { total } : {}),
-    });
-  };
-  const result = await ports.processes.run(command, { onLine, logFile, capture: false });
-  const summary = reader.summary();
-  if (result.code !== 0) throw compileFailed(summary, logFile);
-  await rememberObjects(plan, summary.compiled, ports);
-  return summary;
 }
 
 /** What the kernel will call itself; it names directories here and below /lib/modules. */

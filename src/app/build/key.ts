@@ -21,11 +21,13 @@ export async function buildKey(plan: BuildPlan, ports: Ports): Promise<BuildKey>
       plan.source?.id ??
       `${plan.against?.dir}:${plan.against?.release}:${plan.against?.configText}`,
     series: plan.series.sha256,
+    ...(plan.older
+      ? { extra: plan.extraSeries.map(({ sha256 }) => sha256), older: plan.older }
+      : {}),
     base: await baseIdentity(plan, ports),
-    requests: (await softened(plan.config.requests, new Map(), ports)).map((r) => [
-      r.symbol,
-      r.value,
-    ]),
+    requests: (
+      await softened(plan.config.requests, new Map(), ports, plan.older?.generation.targetFragment)
+    ).map((r) => [r.symbol, r.value]),
     arch: plan.arch,
     scope: plan.scope,
     compiler: plan.compiler,

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import { showDiagnostic } from "../../core/build-log.ts";
 import { type CacheStatistics, readStatistics, statisticsLog } from "../../core/compiler-cache.ts";
 import type { Sums } from "../../core/inputs.ts";
+import type { OlderMake } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
 import { periodSums } from "../period-extension.ts";
 import type { BuildKey } from "./key.ts";
-import type { Compiled } from "./kernel.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { Facts } from "./records.ts";
+import type { Compiled } from "./run-make.ts";
 import type { StageTimer } from "./stages.ts";
 
 /**
@@ -41,6 +42,7 @@ export async function writeMetadata(
       ? { id: plan.source.id, origin: plan.source.origin, trust: plan.source.trust }
       : { headers: plan.against?.release },
     series: { name: plan.series.name, sha256: plan.series.sha256 },
+    ...(plan.older ? olderFacts(plan, plan.older) : {}),
     config: {
       base: plan.config.base,
       asserted: made.configResult?.asserted ?? null,
@@ -75,13 +77,30 @@ async function cacheStatistics({ setup }: Compiled, ports: Ports): Promise<Cache
   return readStatistics(await ports.files.readText(log).catch(() => ""));
 }
 
+/** What a kernel of before kbuild was built with besides: who supports it, and where it may run. */
+function olderFacts(plan: BuildPlan, { generation, toolchain }: OlderMake) {
+  return {
+    generation: generation.name,
+    extraSeries: plan.extraSeries.map(({ name, sha256 }) => ({ name, sha256 })),
+    toolchain: toolchain
+      ? {
+          name: toolchain.name,
+          supportedUpstream: false,
+          label: toolchain.label,
+          measuredWith: toolchain.measuredWith,
+        }
+      : { name: null, supportedUpstream: true },
+    emulatorOnly: plan.config.profile?.emulator !== undefined,
+  };
+}
+
 async function extensionSums(
   plan: BuildPlan,
   dir: string,
   ports: Ports,
 ): Promise<Record<string, string>> {
   const sums: Record<string, string> = {};
-  for (const abi of plan.abis) {
+  for (const abi of plan.older ? [] : plan.abis) {
     for (const name of ["libipt_TARPIT.so", "libxt_TARPIT.so"]) {
       const path = join("extensions", abi.name, name);
       sums[path] = await ports.files.sha256(join(dir, path));

@@ -6,15 +6,10 @@ import { parseDotconfig, type Settings } from "../../core/kconfig/dotconfig.ts";
 import { makeArguments } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
 import type { Headers } from "./headers.ts";
-import {
-  type BuildDir,
-  type Compiled,
-  configure,
-  kernelRelease,
-  makeCommand,
-  runMake,
-} from "./kernel.ts";
+import { configure, kernelRelease } from "./kernel.ts";
+import { compileOlderModule } from "./older-kernel.ts";
 import type { BuildPlan } from "./plan.ts";
+import { type BuildDir, type Compiled, makeCommand, runMake } from "./run-make.ts";
 import { signModule } from "./signing.ts";
 import type { StageTimer } from "./stages.ts";
 
@@ -41,6 +36,8 @@ async function inTree(
   ports: Ports,
 ): Promise<Compiled> {
   const { logFile, config } = await configure(plan, { dir, setup }, timer, ports);
+  if (plan.older)
+    return compileOlderModule(plan, { dir, setup }, { logFile, config }, timer, ports);
   if (config.settings.get("NETFILTER_XT_TARGET_TARPIT") !== "m") throw builtIn(plan);
   if (config.settings.get("MODVERSIONS") === "y") throw wantsVersions(plan);
   const prepare = makeCommand(setup, ["modules_prepare"]);

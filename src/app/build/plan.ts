@@ -1,14 +1,28 @@
 import { join, resolve } from "node:path";
 import { type Abi, type Arch, chooseAbis } from "../../core/arch.ts";
 import { badInput, environment } from "../../core/errors.ts";
+import type { Generation } from "../../core/generation.ts";
 import type { Request } from "../../core/kconfig/dotconfig.ts";
 import { launcherEnv, readSlots, refuseLauncher } from "../../core/launcher.ts";
 import { type KernelVersion, parseKernelVersion } from "../../core/kernel-version.ts";
-import { compilerOf, type MakeSetup, refuseOddDirectory, refuseOddTools } from "../../core/make.ts";
+import {
+  compilerOf,
+  type MakeSetup,
+  type OlderMake,
+  refuseOddDirectory,
+  refuseOddTools,
+} from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
 import type { BuildRequest } from "../build.ts";
 import { planConfig, type ConfigPlan } from "../config.ts";
-import { loadArch, loadLauncher, loadProfile } from "../data.ts";
+import {
+  archFor,
+  loadArch,
+  loadGeneration,
+  loadLauncher,
+  loadProfile,
+  refuseOtherGeneration,
+} from "../data.ts";
 import { ensureTools } from "../doctor.ts";
 import { findSource } from "../fetch/store.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
@@ -16,6 +30,7 @@ import type { PackageKind } from "../package.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
 import { periodTrees } from "../period-extension.ts";
 import { headersOf, type Headers } from "./headers.ts";
+import { planOlder } from "./older.ts";
 import { type Signing, signingKey, signingRequests } from "./signing.ts";
 import type { StageTimer } from "./stages.ts";
 import { treeFingerprint } from "../cache/fingerprint.ts";
@@ -35,6 +50,10 @@ export interface BuildPlan {
   readonly source: FetchResult | undefined;
   readonly version: KernelVersion;
   readonly series: LoadedSeries;
+  /** On top of it: what a toolchain or an emulator needs. */
+  readonly extraSeries: readonly LoadedSeries[];
+  /** How the kernel is built where kbuild does not do it. */
+  readonly older: OlderMake | undefined;
   readonly config: ConfigPlan;
   readonly packages: readonly PackageKind[];
   /** `gcc --version`, first line. */
@@ -48,14 +67,15 @@ export async function makePlan(
   timer: StageTimer,
   ports: Ports,
 ): Promise<BuildPlan> {
-  const arch = await loadArch(request.arch, ports);
-  const abis = chooseAbis(arch, request.userland);
+  const known = await loadArch(request.arch, ports);
+  const abis = chooseAbis(known, request.userland);
   const scope = request.against === undefined ? request.scope : "module";
-  await timer.stage("tools", () => ensureTools(needs(request), arch, abis, ports, request));
+  await timer.stage("tools", () => ensureTools(needs(request), known, abis, ports, request));
   const signing = await signingKey(ports);
-  const config = withRequests(signingRequests(signing), await planConfig(request, arch, ports));
+  // What is wrong with the request is said before anything is fetched.
+  await planConfig(request, known, ports);
   const against =
-    request.against === undefined ? undefined : await headersOf(request.against, arch, ports);
+    request.against === undefined ? undefined : await headersOf(request.against, known, ports);
   const spec = against ? undefined : await chosenSpec(request, ports);
   const source =
     spec === undefined
@@ -63,7 +83,18 @@ export async function makePlan(
       : await timer.stage("fetch", () => bring(spec, request, ports), spec);
   const version = against?.version ?? (source as FetchResult).version;
   const series = await loadSeries(ports, request.series, version);
-  const make = await makeSetup(request, arch, ports);
+  const generation = await loadGeneration(version, ports);
+  const arch = archFor(known, generation);
+  if (generation && request.packages.length > 0) throw noPackages(generation);
+  const config = withRequests(
+    signingRequests(signing),
+    await configOf(request, arch, generation, ports),
+  );
+  const setup = await makeSetup(request, arch, ports);
+  const { older, extraSeries } = generation
+    ? await planOlder(generation, version, source, setup, config, scope, ports)
+    : { older: undefined, extraSeries: [] };
+  const make = older ? { ...setup, older } : setup;
   return {
     workDir: request.apart?.dir ?? ports.cacheDir,
     request,
@@ -76,12 +107,33 @@ export async function makePlan(
     source,
     version,
     series,
+    extraSeries,
+    older,
     config,
     packages: request.packages,
     compiler: await compilerVersion(make, ports),
     toolVersion: await toolVersion(ports),
     make,
   };
+}
+
+const noPackages = (generation: Generation) =>
+  badInput("build.package-generation", {
+    what: `there are no packages for Linux ${generation.name}: no package manager of today runs on it`,
+    where: "--package",
+    next: "leave --package out; docs/linux-2.4.md says how what is built gets on the machine",
+  });
+
+/** The configuration's plan once it is known which generation of kernels it is for. */
+async function configOf(
+  request: BuildRequest,
+  arch: Arch,
+  generation: Generation | undefined,
+  ports: Ports,
+): Promise<ConfigPlan> {
+  const config = await planConfig(request, arch, ports);
+  if (config.profile) refuseOtherGeneration(config.profile, arch, generation);
+  return config;
 }
 
 /** The kinds of tool this build will call. */

@@ -6,7 +6,7 @@ import { isRecord, provenanceName } from "../../core/records.ts";
 import { sbomOf } from "../../core/sbom.ts";
 import type { Ports } from "../../ports.ts";
 import { filesBelow } from "../verify/sums.ts";
-import type { Compiled } from "./kernel.ts";
+import type { Compiled } from "./run-make.ts";
 import type { BuildPlan } from "./plan.ts";
 
 /** How it was built, for the records beside the artifacts. */

@@ -23,7 +23,8 @@ export async function preparedTree(plan: BuildPlan, ports: Ports): Promise<strin
   const source = plan.source;
   if (!source) throw new Error("a build against headers has no tree");
   const own = source.origin.kind === "tree";
-  const name = shortHash(own ? source.path : source.id, plan.series.sha256);
+  const extra = plan.extraSeries.map(({ sha256 }) => sha256);
+  const name = shortHash(own ? source.path : source.id, plan.series.sha256, ...extra);
   const home = join(plan.workDir, "trees", name);
   const lock = await lockDirectory(home, "preparing the same source tree", ports);
   try {
@@ -73,11 +74,11 @@ async function makeTree(
     await copyTree(source.path, tree, own, ports);
     await cleanTree(tree, plan, ports);
     const options = { check: false, reverse: false, fuzz: 0 };
-    await patchTree({ tree, series: plan.series.path, ...options }, ports).catch(
-      (error: unknown) => {
+    for (const series of [plan.series, ...plan.extraSeries]) {
+      await patchTree({ tree, series: series.path, ...options }, ports).catch((error: unknown) => {
         throw aboutSource(error, source.path);
-      },
-    );
+      });
+    }
     await stampTree(draft, ports);
     await ports.files.write(join(draft, "source"), source.id);
   } catch (error) {
@@ -92,6 +93,26 @@ async function makeTree(
 function aboutSource(error: unknown, source: string): unknown {
   if (!(error instanceof TarpitError) || error.exit === 3) return error;
   return new TarpitError(error.exit, error.code, { ...error.trouble, where: source });
+}
+
+/**
+ * A tree that can only be built in: a copy of the prepared one, of its own bytes, as `make dep`
+ * touches headers. It stays, so that a run that was cut short goes on in it, until what it was
+ * copied from is another.
+ */
+export async function privateTree(
+  prepared: string,
+  dir: string,
+  identity: string,
+  ports: Ports,
+): Promise<string> {
+  const tree = join(dir, "linux");
+  const mark = join(dir, "copied");
+  if ((await ports.files.readText(mark).catch(() => undefined)) === identity) return tree;
+  for (const name of ["copied", "prepared", "linux"]) await ports.files.remove(join(dir, name));
+  await copyTree(prepared, tree, true, ports);
+  await ports.files.write(mark, identity);
+  return tree;
 }
 
 async function copyTree(from: string, to: string, whole: boolean, ports: Ports): Promise<void> {
@@ -116,9 +137,13 @@ async function copyTree(from: string, to: string, whole: boolean, ports: Ports):
 async function cleanTree(tree: string, plan: BuildPlan, ports: Ports): Promise<void> {
   await ports.files.remove(join(tree, ".git"));
   const dirty = await Promise.all(
-    [".config", "include/config", `arch/${plan.arch.srcArch}/include/generated`].map((name) =>
-      ports.files.stat(join(tree, name)),
-    ),
+    (
+      plan.older?.generation.dirt ?? [
+        ".config",
+        "include/config",
+        `arch/${plan.arch.srcArch}/include/generated`,
+      ]
+    ).map((name) => ports.files.stat(join(tree, name))),
   );
   if (dirty.every((info) => info === undefined)) return;
   const result = await ports.processes.run({

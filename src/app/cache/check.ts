@@ -91,7 +91,9 @@ async function checkTree(path: string, bad: ReadonlySet<string>, ports: Ports): 
   const source = await sourceOf(id, ports);
   const state = await readState(tree, ports).catch(() => undefined);
   if (!state || state.applied.length === 0) return damaged("its state file is damaged");
-  const files = state.applied.flatMap((applied) => applied.files);
+  // Of a file that several series changed, the last one says what it is.
+  const all = state.applied.flatMap((applied) => applied.files);
+  const files = [...new Map(all.map((file) => [file.path, file])).values()];
   for (const file of files) {
     const bytes = await ports.files.readBytes(join(tree, file.path)).catch(() => undefined);
     if (!bytes || digest(bytes) !== file.after) return damaged(`${file.path} differs`);

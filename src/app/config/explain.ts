@@ -19,14 +19,23 @@ export async function whyDropped(
   const variables = { SRCARCH: setup.arch.srcArch, HEADER_ARCH: setup.arch.srcArch };
   const tree = await readKconfig("Kconfig", read, variables);
   const explanations = dropped.map((item) => explain(item, tree, settings));
+  return droppedError(dropped, explanations, "kconfig");
+}
+
+/** The same words whoever dropped them: kconfig, or an oldconfig of Config.in files. */
+export function droppedError(
+  dropped: readonly Dropped[],
+  explanations: readonly Explanation[],
+  by: string,
+): TarpitError {
   const unknown = explanations.every((item) => item.reason.kind === "unknown");
   const [first] = dropped;
   const make = unknown ? badInput : failure;
   return make(unknown ? "config.unknown-symbol" : "config.dropped", {
     what:
       dropped.length === 1
-        ? `CONFIG_${first?.symbol}=${first?.wanted} ${unknown ? "is no symbol of this tree" : "was dropped by kconfig"}`
-        : `${dropped.length} requested symbols ${unknown ? "do not exist in this tree" : "were dropped by kconfig"}`,
+        ? `CONFIG_${first?.symbol}=${first?.wanted} ${unknown ? "is no symbol of this tree" : `was dropped by ${by}`}`
+        : `${dropped.length} requested symbols ${unknown ? "do not exist in this tree" : `were dropped by ${by}`}`,
     where: dropped.map((item) => item.origin).join(", "),
     next: unknown
       ? "correct the name, or take the line out of the fragment"

@@ -54,11 +54,13 @@ export async function softened(
   requests: readonly Request[],
   base: Settings,
   ports: Ports,
+  target = "tarpit",
 ): Promise<readonly Request[]> {
   const asked = new Map(requests.map((request) => [request.symbol, request.value]));
   const valueOf = (symbol: string): string => asked.get(symbol) ?? base.get(symbol) ?? "n";
-  const needed = [...(await readFragment("tarpit", ports))];
-  if (valueOf("IPV6") !== "n") needed.push(...(await readFragment("tarpit-ipv6", ports)));
+  const needed = [...(await readFragment(target, ports))];
+  if (target === "tarpit" && valueOf("IPV6") !== "n")
+    needed.push(...(await readFragment("tarpit-ipv6", ports)));
   const gentle = needed
     .filter((request) => !asked.has(request.symbol))
     .map((request) => (base.get(request.symbol) === "m" ? { ...request, value: "m" } : request));

@@ -3,7 +3,8 @@ import type { Abi, Arch, QemuMachine } from "../../core/arch.ts";
 import { badInput, failure } from "../../core/errors.ts";
 import { extensionNames } from "../../core/extension.ts";
 import type { Ports } from "../../ports.ts";
-import { loadArch } from "../data.ts";
+import type { Generation } from "../../core/generation.ts";
+import { archFor, loadArch, namedGeneration } from "../data.ts";
 
 /** An artifact directory that can be booted, with all it needs found to be there. */
 export interface ProvableArtifacts {
@@ -14,6 +15,8 @@ export interface ProvableArtifacts {
   readonly image: string;
   readonly modules: string;
   readonly abis: readonly Abi[];
+  /** Of a kernel that kbuild does not build. */
+  readonly generation: Generation | undefined;
   /** What `config` says of each symbol that is y or m. */
   readonly symbols: ReadonlyMap<string, string>;
 }
@@ -22,6 +25,8 @@ interface Metadata {
   readonly arch?: string;
   readonly scope?: string;
   readonly abis?: readonly string[];
+  readonly generation?: string;
+  readonly emulatorOnly?: boolean;
   readonly kernel?: { readonly release?: string };
 }
 
@@ -101,16 +106,34 @@ function refuseUnbootable(metadata: Metadata, arch: Arch, dir: string): QemuMach
   });
 }
 
+/** QEMU cannot run what is meant for the machine, and has nothing to load modules with. */
+function refuseHardware(metadata: Metadata, generation: Generation, dir: string): void {
+  if (metadata.emulatorOnly === true) return;
+  throw badInput("prove.hardware", {
+    what: `these artifacts of Linux ${generation.name} are for the machine itself`,
+    where: dir,
+    next: `build the same kernel for the emulator: --profile ${metadata.arch}-${generation.name}-emulator`,
+  });
+}
+
 export async function openArtifacts(given: string, ports: Ports): Promise<ProvableArtifacts> {
   const dir = await findDirectory(resolve(ports.host.cwd, given), ports);
   const metadata = await readMetadata(dir, ports);
-  const arch = await loadArch(metadata.arch ?? "", ports);
+  const generation =
+    typeof metadata.generation === "string"
+      ? await namedGeneration(metadata.generation, ports)
+      : undefined;
+  const arch = archFor(await loadArch(metadata.arch ?? "", ports), generation);
   const machine = refuseUnbootable(metadata, arch, dir);
+  if (generation) refuseHardware(metadata, generation, dir);
   const abis = chooseAbis(arch, metadata);
   const extensions = abis.flatMap((abi) =>
     extensionNames.map((name) => join("extensions", abi.name, name)),
   );
-  await requireFiles(dir, [arch.bootImageName, "config", "modules.tar.gz", ...extensions], ports);
+  const names = generation
+    ? [arch.bootImageName, "config"]
+    : [arch.bootImageName, "config", "modules.tar.gz", ...extensions];
+  await requireFiles(dir, names, ports);
   const config = await ports.files.readText(join(dir, "config"));
   return {
     dir,
@@ -120,6 +143,7 @@ export async function openArtifacts(given: string, ports: Ports): Promise<Provab
     image: join(dir, arch.bootImageName),
     modules: join(dir, "modules.tar.gz"),
     abis,
+    generation,
     symbols: new Map(
       [...config.matchAll(/^CONFIG_(\w+)=([ym])$/gm)].map((match) => [
         match[1] ?? "",

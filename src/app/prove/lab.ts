@@ -6,6 +6,7 @@ import { failure } from "../../core/errors.ts";
 import type { ProvableArtifacts } from "./artifacts.ts";
 import type { Guest } from "./guest.ts";
 import { guestDir } from "./initramfs.ts";
+import { TableGuest } from "./tables.ts";
 
 /** The two guests, and what has been found so far. */
 export interface Lab {
@@ -50,6 +51,7 @@ export async function mustRule(
   family: Family,
   args: readonly string[],
 ): Promise<void> {
+  if (guest instanceof TableGuest) return guest.addRule(abi, args);
   const ran = await iptables(guest, abi, programOf(family), args);
   if (ran.rc === 0) return;
   throw failure("prove.rule", {

@@ -21,10 +21,18 @@ export interface ModuleArchive {
 
 const chunk = 1 << 20;
 const largest = largestModule;
-const wanted = /(^|\/)(xt_TARPIT\.ko(\.gz|\.xz|\.zst)?|modules\.dep|modules\.builtin)$/;
+const wantedOf = (module: string): RegExp =>
+  new RegExp(
+    String.raw`(^|/)(${module.replaceAll(".", "\\.")}(\.gz|\.xz|\.zst)?|modules\.dep|modules\.builtin)$`,
+  );
 
 /** Streams the archive; only the files that are judged are kept. Rejects when it is no whole tar.gz. */
-export async function readModuleArchive(path: string, ports: Ports): Promise<ModuleArchive> {
+export async function readModuleArchive(
+  path: string,
+  ports: Ports,
+  module = "xt_TARPIT.ko",
+): Promise<ModuleArchive> {
+  const wanted = wantedOf(module);
   const kept = new Map<string, Buffer>();
   const releases = new Set<string>();
   let room = largest;
@@ -55,7 +63,7 @@ export async function readModuleArchive(path: string, ports: Ports): Promise<Mod
     [...kept].find(([name]) => name.endsWith(end))?.[1].toString("utf8");
   const modules = await Promise.all(
     [...kept]
-      .filter(([name]) => name.includes("xt_TARPIT.ko"))
+      .filter(([name]) => name.includes(module))
       .map(([name, bytes]) => unpack(name, bytes, ports)),
   );
   return {

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { describeIdentity, sameIdentity } from "../../core/abi/identity.ts";
 import type { Arch } from "../../core/arch.ts";
-import { ElfError } from "../../core/elf/bytes.ts";
+import { type Bytes, ElfError } from "../../core/elf/bytes.ts";
 import { headBytes, readHeader, readSegments } from "../../core/elf/file.ts";
 import { finding, type Report } from "../../core/findings.ts";
 import {
   bannerAt,
   bannersIn,
+  pointerIn,
   type Banner,
   setupVersion,
   symbolAddress,
@@ -64,9 +65,7 @@ async function checkVmlinux(
     // linux_banner is a symbol of every kernel (init/version.c): the map says where, the file has to agree.
     const place = bannerAt(readSegments(bytes), address);
     const text =
-      place === undefined
-        ? undefined
-        : bannersIn(await ports.files.readSlice(join(dir, file), place, 1024))[0];
+      place === undefined ? undefined : await bannerFrom(join(dir, file), place, bytes, ports);
     if (text === undefined || !text.atStart) {
       report.judged(
         "kernel.one-build",
@@ -91,6 +90,18 @@ async function checkVmlinux(
     );
     return undefined;
   }
+}
+
+/** The banner itself; before 2.6 linux_banner is a pointer to it. */
+async function bannerFrom(path: string, place: number, head: Bytes, ports: Ports) {
+  const [direct] = bannersIn(await ports.files.readSlice(path, place, 1024));
+  if (direct?.atStart === true) return direct;
+  const word = await ports.files.readSlice(path, place, head.word);
+  if (word.length < head.word) return direct;
+  const there = bannerAt(readSegments(head), pointerIn(word, head.endian));
+  if (there === undefined) return direct;
+  const [pointed] = bannersIn(await ports.files.readSlice(path, there, 1024));
+  return pointed ?? direct;
 }
 
 function judgeRelease(file: string, actual: string, metadata: Metadata, report: Report): void {

@@ -8,6 +8,8 @@ export interface Metadata {
   readonly release: string;
   readonly scope: "kernel" | "module";
   readonly abis: readonly string[];
+  /** Of kernels that kbuild does not build (data/generations). */
+  readonly generation: string | undefined;
   readonly bootImage: string | undefined;
   readonly epoch: number | undefined;
   /** Hashes of the extensions as they were built, by path. */
@@ -52,6 +54,7 @@ export function readMetadata(text: string): {
       release: kernel["release"],
       scope,
       abis,
+      generation: isText(json["generation"]) ? json["generation"] : undefined,
       bootImage: isText(kernel["bootImage"]) ? kernel["bootImage"] : undefined,
       epoch: typeof epoch === "number" ? epoch : undefined,
       extensions: Object.fromEntries(

@@ -169,7 +169,7 @@ export function judgeModuleBytes(
   }
 }
 
-function judgeClass(
+export function judgeClass(
   file: string,
   header: Parameters<typeof sameIdentity>[0],
   arch: Arch,

@@ -42,6 +42,9 @@ const skips: Readonly<Record<SkipReason, string>> = {
   "module-only": "only a module was built, there is no kernel image to compare with",
   "no-metadata": "metadata.json does not say what was built",
   "no-config": "there is no config",
+  modutils: "depmod of modutils makes it on the machine itself: depmod -a",
+  "own-iptables":
+    "iptables of that time wants an extension made against its own headers, and none was built",
   "no-system-map": "there is no System.map",
 };
 
@@ -111,8 +114,8 @@ const extensions: Pick<Say, Extract<keyof Say, `extension.${string}`>> = {
 };
 
 const modules: Pick<Say, Extract<keyof Say, `module.${string}`>> = {
-  "module.missing": ({ where }) => ({
-    what: `there is no xt_TARPIT.ko in ${where}, and the target is not built in`,
+  "module.missing": ({ where, module = "xt_TARPIT.ko" }) => ({
+    what: `there is no ${module} in ${where}, and the target is not built in`,
   }),
   "module.class": ({ file, expected, actual }) => ({
     what: `${file} is for another machine: ${actual}, expected ${expected}`,

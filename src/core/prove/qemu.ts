@@ -31,7 +31,9 @@ export function qemuCommand(machine: QemuMachine, guest: GuestMachine): Command 
   const nic = machine.nic.replace("{id}", "n0").replace("{mac}", macs[role]);
   const local = `local.type=unix,local.path=${role}.sock`;
   const remote = `remote.type=unix,remote.path=${otherRole(role)}.sock`;
-  const append = `console=${machine.console} panic=-1 quiet role=${role}`;
+  const append =
+    machine.append?.replace("{role}", role) ??
+    `console=${machine.console} panic=-1 quiet role=${role}`;
   return {
     program: machine.program,
     args: [
