@@ -25,6 +25,7 @@ def prepare():
         lab.run("modprobe", module)
     lab.make_namespace("source")
     gateway = lab.cable("t0", "p0", "source", "10.77.0", "fd77", 1)
+    lab.sysctl("net/ipv6/conf/dummy0/addr_gen_mode", 1)  # no address, so nothing but replies leaves by it
     lab.ip("link set dummy0 up")
     lab.ip("route add 10.78.0.0/16 dev dummy0")
     lab.ip("-6 route add fd78::/64 dev dummy0")

@@ -55,7 +55,7 @@ const links: readonly (readonly [string, string])[] = [
 
 /** The extensions the rules use, with what stands behind -p tcp, -p udp and -j ACCEPT. */
 const extensions =
-  /^lib(xt_(TARPIT|CT|MARK|mark|conntrack|standard|tcp|udp)|ipt_[a-z]+|ip6t_[a-z]+)\.so$/;
+  /^lib(xt_(TARPIT|CT|NFQUEUE|MARK|mark|conntrack|standard|tcp|udp)|ipt_[a-z]+|ip6t_[a-z]+)\.so$/;
 
 /** Every file Python has loaded once the script is: its own library as far as it is used. */
 function pythonFiles(): string[] {

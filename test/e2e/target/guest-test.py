@@ -14,6 +14,7 @@ import collections
 import contextlib
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import random
@@ -723,6 +724,64 @@ def vlan():
     held([Client("VLAN IPv4", "peer", "10.60.0.1"), Client("VLAN IPv6", "peer", "fd60::1")])
 
 
+class OffloadWire:
+    """The wire's device again, with the header of linux/virtio_net.h before each frame."""
+
+    def __init__(self, wire, where, device):
+        with namespace(where):
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            self.socket.bind((device, 0))
+        self.socket.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR
+        self.wire = wire
+
+    def send(self, peer, segment, size=0):
+        """With the checksum left to the device; `size` makes a large segment of many of that size."""
+        head, kind = (40, 4) if peer.six else (20, 1)  # VIRTIO_NET_HDR_GSO_TCPV6, _TCPV4
+        value = ~checksum(pseudo_header(packed(peer.source), packed(peer.target), len(segment))) & MASK
+        segment = segment[:16] + struct.pack("!H", value & 0xFFFF) + segment[18:]
+        before = struct.pack("=BBHHHH", 1, kind if size else 0, 14 + head + 20, size, 14 + head, 16)
+        body = packet(peer.source, peer.target, segment)
+        self.socket.send(before + self.wire.gateway + self.wire.mac
+                         + (b"\x86\xdd" if peer.six else b"\x08\0") + body)
+
+
+def receive_offload(device, on):
+    """GRO of a device, which also verifies checksums there (linux/ethtool.h: ETHTOOL_SGRO)."""
+    value = ctypes.create_string_buffer(struct.pack("=II", 0x2C, on))
+    request = struct.pack("16sP16x", device.encode(), ctypes.addressof(value))
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, 0x8946, request)  # SIOCETHTOOL
+
+
+def offloads(paths):
+    """Segments whose checksum a device computes or has verified, and large ones that were put together."""
+    offload = OffloadWire(paths.wire, "peer", "p0")
+    told_to(f"key {KEY.hex()} 0")
+    for state in ("receive offload off", "receive offload on"):
+        receive_offload("t0", state.endswith("on"))
+        for name, peer in (("IPv4", paths.input4), ("IPv6", paths.input6), ("FORWARD IPv4", paths.forward4),
+                           ("FORWARD IPv6", paths.forward6)):
+            for what, port, size, ack in (("checksum left to the device", TARPIT, 0, 1001),
+                                          ("large segment", TARPIT, 1000, 1001),
+                                          ("large segment, honeypot", HONEYPOT, 1000, 21001)):
+                ports = (Peer.port(), port)
+                segment = peer.segment(ports, ACK | PSH, 1001, edge_of(peer, ports, 1000),
+                                       data=b"x" * (20 * size or 9))
+                paths.wire.settle()
+                offload.send(peer, segment, size)
+                answered(f"{name}, {state}: {what}", peer,
+                         [one for one in paths.wire.settle() if one.ports == ports[::-1]], flags=ACK, ack=ack)
+            ports = (Peer.port(), TARPIT)
+            edge = edge_of(peer, ports, 1000)
+            # PSH: GRO does not wait for more, which the fence would overtake.
+            answered(f"{name}, {state}: its own checksum", peer, peer.ask(ports, ACK | PSH, 1001, edge, data=b"x"),
+                     flags=ACK, ack=1001)
+            silent(f"{name}, {state}: a wrong checksum",
+                   peer.ask(ports, ACK | PSH, 1001, edge, data=b"x", damage=True))
+    receive_offload("t0", False)
+    offload.socket.close()
+
+
 def random_frame(dice, peer):
     """Any flags, numbers, options, lengths, and for some damage, fragments and extension headers."""
     body = peer.segment((dice.randrange(40000, 60000), dice.choice((TARPIT, HONEYPOT, RESET))),
@@ -1183,6 +1242,59 @@ def own_options(name, peer):
     one("ACK without", peer.ask(ports, ACK, 1001, edge), b"")
 
 
+# ---- packets that were in the hands of a program
+
+class Queue:
+    """Of NFQUEUE (linux/netfilter/nfnetlink_queue.h): packets wait until they are let through."""
+
+    def __init__(self, number):
+        self.number = number
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)  # NETLINK_NETFILTER
+        self.socket.bind((0, 0))
+        self.socket.settimeout(PATIENCE)
+        self.tell(2, 1, struct.pack("!BBH", 1, 0, socket.AF_INET))  # bind
+        self.tell(2, 2, struct.pack("!IB", 0, 1))  # no payload
+
+    def tell(self, kind, attribute, data):
+        body = struct.pack("!BBH", 0, 0, self.number) + struct.pack("=HH", 4 + len(data), attribute) + data
+        body += bytes(-len(body) % 4)
+        self.socket.send(struct.pack("=IHHII", 16 + len(body), 3 << 8 | kind, 1, 0, 0) + body)
+
+    def let_through(self):
+        """The rules behind the queue then see the packet in this process, not in a softirq."""
+        while True:
+            got = self.socket.recv(65536)
+            if int.from_bytes(got[4:6], sys.byteorder) == 3 << 8:
+                break
+        at = 20
+        while int.from_bytes(got[at + 2:at + 4], sys.byteorder) != 1:  # the packet's number
+            at += -(-int.from_bytes(got[at:at + 2], sys.byteorder) // 4) * 4
+        self.tell(1, 2, struct.pack("!I", 1) + got[at + 4:at + 8])  # NF_ACCEPT
+
+
+def queued(firewall, paths):
+    firewall.both("-t mangle -A INPUT -p tcp -j NFQUEUE --queue-num 7")
+    queue = Queue(7)
+    told_to(f"key {KEY.hex()} 0")
+    for name, peer in (("IPv4", paths.input4), ("IPv6", paths.input6)):
+        ports = (Peer.port(), TARPIT)
+        for what, flags, seq, ack, more, wanted in (
+                ("SYN", SYN, 1000, 0, {}, SYN | ACK), ("data", ACK, 1001, edge_of(peer, ports, 1000), {"data": b"x"}, ACK),
+                ("probe", ACK, 1000, edge_of(peer, ports, 1000), {}, ACK)):
+            peer.wire.settle()
+            peer.wire.send(packet(peer.source, peer.target, peer.segment(ports, flags, seq, ack, **more)))
+            queue.let_through()
+            answered(f"{name} {what} behind a queue", peer,
+                     [one for one in peer.wire.settle() if one.ports == ports[::-1]], flags=wanted, ack=1001)
+        peer.wire.send(packet(peer.source, peer.target, peer.segment(ports, RST, 1001)))
+        queue.let_through()
+        key = (peer.source, ports[0], peer.target, ports[1])
+        check(f"{name}: listed", until(lambda: held_rows().get(key) and held_rows()[key].marks == "dp-r"),
+              held_rows().get(key))
+    firewall.both("-t mangle -F INPUT")
+    queue.socket.close()
+
+
 # ---- two targets facing each other
 
 def starters(edge):
@@ -1206,10 +1318,17 @@ def facing(_paths):
                 for name, port in variants:
                     need(program, *f"-A INPUT -p tcp --dport {port} -j TARPIT --{name}".split())
     pairs = [(here, there) for here in variants for there in variants]
-    for family, source, target in (("IPv4", "10.50.0.2", "10.50.0.1"), ("IPv6", "fd50::2", "fd50::1")):
-        for (here, sport), (there, dport) in pairs:
-            worst = facing_talks(wire, source, target, (sport, dport))
-            check(f"{family} {here} against {there}: three packets at most", len(worst) <= 2, told(worst[:20]))
+    # To adopt is to take every segment for one of a connection of one's own: as if its cookie had been
+    # guessed, by both sides.
+    for policy in ("strict", "adopt"):
+        for where in ("a", "b"):
+            with namespace(where):
+                told_to(policy)
+        for family, source, target in (("IPv4", "10.50.0.2", "10.50.0.1"), ("IPv6", "fd50::2", "fd50::1")):
+            for (here, sport), (there, dport) in pairs:
+                worst = facing_talks(wire, source, target, (sport, dport))
+                check(f"{family} {policy} {here} against {there}: three packets at most", len(worst) <= 2,
+                      told(worst[:20]))
 
 
 def facing_talks(wire, source, target, ports):
@@ -1464,6 +1583,7 @@ def all_groups():
     in_group("reset", crafted_reset, paths)
     in_group("packets", packets, paths)
     in_group("ways", ways, paths)
+    in_group("offloads", offloads, paths)
     in_group("Linux peers", linux_peers, 6)
     in_group("policy routing", policy_routing, legacy, paths)
     in_group("VRF", vrf, legacy)
@@ -1481,6 +1601,7 @@ def all_groups():
     in_group("nft rules", rules, nft)
     in_group("nft variants", nft_variants, paths)
     in_group("nft Linux peers", linux_peers, 0)
+    in_group("nft queue", queued, nft, paths)
     in_group("nft revision 1", revision_1, nft, paths)
     in_group("nft conntrack", conntrack, nft, paths, ("untracked",))
     in_group("nft unload", unload, nft)
