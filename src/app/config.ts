@@ -24,6 +24,7 @@ import { whyDropped } from "./config/explain.ts";
 import { gatherRequests, softened } from "./config/requests.ts";
 import { loadArch, loadProfile, type Profile } from "./data.ts";
 import { requireTools } from "./doctor.ts";
+import { type LineNeeds, lineNeeds } from "./line.ts";
 import { withScratch } from "./scratch.ts";
 import { requireKernelTree } from "./tree.ts";
 
@@ -56,6 +57,8 @@ export interface ConfigPlan {
   readonly base: string;
   readonly profile: Profile | undefined;
   readonly requests: readonly Request[];
+  /** Of the tree that is configured. */
+  readonly line: LineNeeds;
 }
 
 /** `tarpit-kit config TREE`: a .config in the tree itself; the one there is kept as .config.old. */
@@ -67,20 +70,21 @@ export async function configTree(
   const arch = await loadArch(request.arch, ports);
   const path = resolve(ports.host.cwd, tree);
   refuseOddTools(request);
-  await requireKernelTree(path, ports);
+  const line = await lineNeeds(await requireKernelTree(path, ports), ports);
   refuseOddDirectory(
     path,
     "the tree",
     "move the tree, or use `tarpit-kit build --tree`, which works on a copy",
   );
   await requireTools(["config"], arch, [], ports, request);
-  const plan = await planConfig(request, arch, ports);
+  const plan = { ...(await planConfig(request, arch, ports)), line };
   const setup: MakeSetup = {
     ...compilerChoice(request),
     tree: path,
     arch,
     jobs: ports.host.cpus,
     epoch: 0,
+    variables: line.make ?? [],
   };
   return withScratch("config", ports, async (scratch) => {
     const made = await makeConfig(plan, setup, join(scratch, ".config"), ports);
@@ -106,7 +110,7 @@ export async function planConfig(
   const profile = name === undefined ? undefined : await loadProfile(name, arch, ports);
   const fragments = [...(profile?.fragments ?? []), ...request.fragments];
   const requests = await gatherRequests(fragments, request.set, ports);
-  return { base: request.base ?? profile?.base ?? "defconfig", profile, requests };
+  return { base: request.base ?? profile?.base ?? "defconfig", profile, requests, line: {} };
 }
 
 /** Makes the configuration at `path` (KCONFIG_CONFIG) and asserts every request. */
@@ -147,7 +151,7 @@ async function applyBase(
   ports: Ports,
 ) {
   if (plan.base === "allnoconfig") {
-    const wanted = lastWins(await softened(plan.requests, new Map(), ports));
+    const wanted = lastWins(await softened(plan.requests, plan.line, new Map(), ports));
     const fragment = join(path, "..", "allno.fragment");
     await ports.files.write(fragment, renderFragment(wanted.values()));
     await kconfig("allnoconfig", { KCONFIG_ALLCONFIG: fragment });
@@ -156,7 +160,7 @@ async function applyBase(
   if (isTarget(plan.base)) await kconfig(plan.base);
   else await ports.files.write(path, await baseText(plan.base, arch, ports), 0o644);
   const before = await ports.files.readText(path);
-  const wanted = lastWins(await softened(plan.requests, parseDotconfig(before), ports));
+  const wanted = lastWins(await softened(plan.requests, plan.line, parseDotconfig(before), ports));
   await ports.files.write(path, mergeInto(before, wanted), 0o644);
   await kconfig("olddefconfig");
   return wanted;

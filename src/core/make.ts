@@ -16,6 +16,8 @@ export interface MakeSetup {
   readonly jobs: number;
   /** Seconds since 1970 that stand for "now" in everything built. */
   readonly epoch: number;
+  /** VARIABLE=value that this kernel line needs. */
+  readonly variables?: readonly string[];
 }
 
 export const compilerOf = (setup: Pick<MakeSetup, "arch" | "crossCompile" | "cc">): string =>
@@ -44,6 +46,7 @@ export function makeArguments(setup: MakeSetup): readonly string[] {
     "KBUILD_BUILD_USER=tarpit-kit",
     "KBUILD_BUILD_HOST=tarpit-kit",
     "KBUILD_BUILD_VERSION=1",
+    ...(setup.variables ?? []),
     ...prefixMap(setup),
   ];
 }

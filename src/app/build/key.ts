@@ -20,10 +20,10 @@ export async function buildKey(plan: BuildPlan, ports: Ports): Promise<BuildKey>
       `${plan.against?.dir}:${plan.against?.release}:${plan.against?.configText}`,
     series: plan.series.sha256,
     base: await baseIdentity(plan, ports),
-    requests: (await softened(plan.config.requests, new Map(), ports)).map((r) => [
-      r.symbol,
-      r.value,
-    ]),
+    requests: (await softened(plan.config.requests, plan.config.line, new Map(), ports)).map(
+      (r) => [r.symbol, r.value],
+    ),
+    variables: plan.make.variables,
     arch: plan.arch,
     scope: plan.scope,
     compiler: plan.compiler,

@@ -9,6 +9,7 @@ import { planConfig, type ConfigPlan } from "../config.ts";
 import { loadArch, loadProfile } from "../data.ts";
 import { ensureTools } from "../doctor.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
+import { lineNeeds } from "../line.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
 import { headersOf, type Headers } from "./headers.ts";
 import type { StageTimer } from "./stages.ts";
@@ -49,7 +50,8 @@ export async function makePlan(
     : await timer.stage("fetch", () => bring(spec, request, ports), spec);
   const version = against?.version ?? (source as FetchResult).version;
   const series = await loadSeries(ports, request.series, version);
-  const make = makeSetup(request, arch, ports);
+  const line = against ? {} : await lineNeeds(version, ports);
+  const make = { ...makeSetup(request, arch, ports), variables: line.make ?? [] };
   return {
     arch,
     abis,
@@ -58,7 +60,7 @@ export async function makePlan(
     source,
     version,
     series,
-    config,
+    config: { ...config, line },
     packages: request.packages,
     compiler: await compilerVersion(make, ports),
     toolVersion: await toolVersion(ports),
