@@ -19,6 +19,7 @@ import { gatherRequests, softened } from "./config/requests.ts";
 import type { ConfigPlan, ConfigResult } from "./config/types.ts";
 import { archFor, loadArch, loadGeneration, loadProfile, refuseOtherGeneration } from "./data.ts";
 import { requireTools } from "./doctor.ts";
+import { lineNeeds } from "./line.ts";
 import { withScratch } from "./scratch.ts";
 import { requireKernelTree } from "./tree.ts";
 
@@ -46,7 +47,9 @@ export async function configTree(
   const known = await loadArch(request.arch, ports);
   const path = resolve(ports.host.cwd, tree);
   refuseOddTools(request);
-  const generation = await loadGeneration(await requireKernelTree(path, ports), ports);
+  const version = await requireKernelTree(path, ports);
+  const generation = await loadGeneration(version, ports);
+  const line = await lineNeeds(version, ports);
   const arch = archFor(known, generation);
   refuseOddDirectory(
     path,
@@ -54,7 +57,7 @@ export async function configTree(
     "move the tree, or use `tarpit-kit build --tree`, which works on a copy",
   );
   await requireTools(["config"], arch, [], ports, request);
-  const plan = await planConfig(request, arch, ports);
+  const plan = { ...(await planConfig(request, arch, ports)), line };
   if (plan.profile) refuseOtherGeneration(plan.profile, arch, generation);
   const setup: MakeSetup = {
     ...compilerChoice(request),
@@ -62,6 +65,7 @@ export async function configTree(
     arch,
     jobs: ports.host.cpus,
     epoch: 0,
+    variables: line.make ?? [],
     ...(generation ? { older: { generation } } : {}),
   };
   if (generation) return inTree(plan, setup, ports);
@@ -104,7 +108,7 @@ export async function planConfig(
   const profile = name === undefined ? undefined : await loadProfile(name, arch, ports);
   const fragments = [...(profile?.fragments ?? []), ...request.fragments];
   const requests = await gatherRequests(fragments, request.set, ports);
-  return { base: request.base ?? profile?.base ?? "defconfig", profile, requests };
+  return { base: request.base ?? profile?.base ?? "defconfig", profile, requests, line: {} };
 }
 
 /** Makes the configuration at `path` (KCONFIG_CONFIG) and asserts every request. */
@@ -146,7 +150,7 @@ async function applyBase(
   ports: Ports,
 ) {
   if (plan.base === "allnoconfig") {
-    const wanted = lastWins(await softened(plan.requests, new Map(), ports));
+    const wanted = lastWins(await softened(plan.requests, plan.line, new Map(), ports));
     const fragment = join(path, "..", "allno.fragment");
     await ports.files.write(fragment, renderFragment(wanted.values()));
     await kconfig("allnoconfig", { KCONFIG_ALLCONFIG: fragment });
@@ -155,7 +159,7 @@ async function applyBase(
   if (isTarget(plan.base)) await kconfig(plan.base);
   else await ports.files.write(path, await baseText(plan.base, arch, ports), 0o644);
   const before = await ports.files.readText(path);
-  const wanted = lastWins(await softened(plan.requests, parseDotconfig(before), ports));
+  const wanted = lastWins(await softened(plan.requests, plan.line, parseDotconfig(before), ports));
   await ports.files.write(path, mergeInto(before, wanted), 0o644);
   await kconfig("olddefconfig");
   return wanted;

@@ -23,6 +23,8 @@ export interface MakeSetup {
   readonly jobs: number;
   /** Seconds since 1970 that stand for "now" in everything built. */
   readonly epoch: number;
+  /** VARIABLE=value that this kernel line needs. */
+  readonly variables?: readonly string[];
   /** Of a kernel that kbuild does not build. */
   readonly older?: OlderMake;
 }
@@ -67,6 +69,7 @@ export function makeArguments(setup: MakeSetup): readonly string[] {
     "KBUILD_BUILD_USER=tarpit-kit",
     "KBUILD_BUILD_HOST=tarpit-kit",
     "KBUILD_BUILD_VERSION=1",
+    ...(setup.variables ?? []),
     ...prefixMap(setup),
   ];
 }

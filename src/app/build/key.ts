@@ -26,8 +26,15 @@ export async function buildKey(plan: BuildPlan, ports: Ports): Promise<BuildKey>
       : {}),
     base: await baseIdentity(plan, ports),
     requests: (
-      await softened(plan.config.requests, new Map(), ports, plan.older?.generation.targetFragment)
+      await softened(
+        plan.config.requests,
+        plan.config.line,
+        new Map(),
+        ports,
+        plan.older?.generation.targetFragment,
+      )
     ).map((r) => [r.symbol, r.value]),
+    variables: plan.make.variables,
     arch: plan.arch,
     scope: plan.scope,
     compiler: plan.compiler,

@@ -26,6 +26,7 @@ import {
 import { ensureTools } from "../doctor.ts";
 import { findSource } from "../fetch/store.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
+import { lineNeeds } from "../line.ts";
 import type { PackageKind } from "../package.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
 import { periodTrees } from "../period-extension.ts";
@@ -90,7 +91,8 @@ export async function makePlan(
     signingRequests(signing),
     await configOf(request, arch, generation, ports),
   );
-  const setup = await makeSetup(request, arch, ports);
+  const line = against ? {} : await lineNeeds(version, ports);
+  const setup = { ...(await makeSetup(request, arch, ports)), variables: line.make ?? [] };
   const { older, extraSeries } = generation
     ? await planOlder(generation, version, source, setup, config, scope, ports)
     : { older: undefined, extraSeries: [] };
@@ -109,7 +111,7 @@ export async function makePlan(
     series,
     extraSeries,
     older,
-    config,
+    config: { ...config, line },
     packages: request.packages,
     compiler: await compilerVersion(make, ports),
     toolVersion: await toolVersion(ports),

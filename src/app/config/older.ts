@@ -30,6 +30,7 @@ export async function makeOlderConfig(
   const wanted = lastWins(
     await softened(
       [...plan.requests, ...forbidden],
+      plan.line,
       parseDotconfig(before),
       ports,
       generation.targetFragment,

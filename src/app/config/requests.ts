@@ -7,6 +7,7 @@ import {
   type Settings,
 } from "../../core/kconfig/dotconfig.ts";
 import type { Ports } from "../../ports.ts";
+import type { LineNeeds } from "../line.ts";
 
 /** All requests but the target's own, in order: fragments, then --set. */
 export async function gatherRequests(
@@ -14,9 +15,12 @@ export async function gatherRequests(
   set: readonly string[],
   ports: Ports,
 ): Promise<readonly Request[]> {
-  const requests: Request[] = [];
-  for (const fragment of fragments) requests.push(...(await readFragment(fragment, ports)));
-  return [...requests, ...set.map(parseSet)];
+  return [...(await readAll(fragments, ports)), ...set.map(parseSet)];
+}
+
+async function readAll(names: readonly string[], ports: Ports): Promise<readonly Request[]> {
+  const all = await Promise.all(names.map((name) => readFragment(name, ports)));
+  return all.flat();
 }
 
 /** The file that is meant: a name in kernel-configs/ (`ours`) or a path of the user's. */
@@ -42,25 +46,31 @@ export async function fragmentFile(
 
 async function readFragment(name: string, ports: Ports): Promise<readonly Request[]> {
   const { path, ours } = await fragmentFile(name, ports);
-  return parseFragment(await ports.files.readText(path), ours ? `${name}.config` : name);
+  const requests = parseFragment(await ports.files.readText(path), ours ? `${name}.config` : name);
+  return ours ? requests.map((request) => ({ ...request, own: true })) : requests;
 }
 
 /**
  * The target's own requests before everything else that was asked, so that --set can
  * still change them, and no stronger than the base: a base with iptables as a module
- * keeps it a module.
+ * keeps it a module. What the kernel line has not, our own fragments do not ask for.
  */
 export async function softened(
-  requests: readonly Request[],
+  wanted: readonly Request[],
+  line: LineNeeds,
   base: Settings,
   ports: Ports,
   target = "tarpit",
 ): Promise<readonly Request[]> {
+  const amended = await readAll(line.fragments ?? [], ports);
+  const absent = new Set(amended.filter(({ value }) => value === "n").map(({ symbol }) => symbol));
+  const inLine = (request: Request): boolean => !(request.own && absent.has(request.symbol));
+  const requests = wanted.filter(inLine);
   const asked = new Map(requests.map((request) => [request.symbol, request.value]));
   const valueOf = (symbol: string): string => asked.get(symbol) ?? base.get(symbol) ?? "n";
-  const needed = [...(await readFragment(target, ports))];
+  const needed = [...(await readAll([target], ports)), ...amended];
   if (target === "tarpit" && valueOf("IPV6") !== "n")
-    needed.push(...(await readFragment("tarpit-ipv6", ports)));
+    needed.push(...(await readAll(["tarpit-ipv6", ...(line.ipv6Fragments ?? [])], ports)));
   const gentle = needed
     .filter((request) => !asked.has(request.symbol))
     .map((request) => (base.get(request.symbol) === "m" ? { ...request, value: "m" } : request));

@@ -1,6 +1,7 @@
 import type { Dropped } from "../../core/kconfig/assert.ts";
 import type { Request, Settings } from "../../core/kconfig/dotconfig.ts";
 import type { Profile } from "../data.ts";
+import type { LineNeeds } from "../line.ts";
 
 export interface ConfigResult {
   readonly path: string;
@@ -18,4 +19,6 @@ export interface ConfigPlan {
   readonly base: string;
   readonly profile: Profile | undefined;
   readonly requests: readonly Request[];
+  /** Of the tree that is configured. */
+  readonly line: LineNeeds;
 }

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Ports } from "../../ports.ts";
+import type { LineNeeds } from "../line.ts";
 
 /** data/kernels/LINE.json */
-export interface KernelLine {
+export interface KernelLine extends LineNeeds {
   readonly line: string;
   /** Directory below kernel.org's pub/linux/kernel. */
   readonly directory: string;

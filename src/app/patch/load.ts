@@ -3,7 +3,13 @@ import { basename, dirname, join, resolve } from "node:path";
 import { badInput } from "../../core/errors.ts";
 import type { KernelVersion } from "../../core/kernel-version.ts";
 import { limits, newFiles, parsePatch, type Patch, tooLarge } from "../../core/patch/index.ts";
-import { type Manifest, parseSeries, type SeriesEntry, seriesFor } from "../../core/series.ts";
+import {
+  type Manifest,
+  neighbours,
+  parseSeries,
+  type SeriesEntry,
+  seriesFor,
+} from "../../core/series.ts";
 import type { Ports } from "../../ports.ts";
 import { eachAtOnce } from "./parallel.ts";
 
@@ -80,12 +86,14 @@ async function fitting(ports: Ports, version: KernelVersion | undefined): Promis
   const manifest = await readManifest(ports);
   const found = version && seriesFor(manifest, version);
   if (found) return join(dirname(manifestPath(ports)), found.series);
-  const lines = manifest.lines.map(({ line }) => line).join(", ");
+  const lines = [...new Set(manifest.lines.map(({ line }) => line))];
+  const near = version ? neighbours(manifest, version).map(({ series }) => shortName(series)) : [];
+  const nearest = near.length > 0 ? `; the nearest: ${near.join(" and ")}` : "";
   throw badInput("series.unknown-kernel", {
     what: `there is no series for Linux ${version?.text ?? "of an unknown version"}`,
     where: manifestPath(ports),
-    next: `we have series for ${lines}; give one with --series, or the path of your own`,
-    data: { lines: manifest.lines.map(({ line }) => line) },
+    next: `we have series for ${lines.join(", ")}${nearest}; give one with --series, or the path of your own`,
+    data: { lines, nearest: near },
   });
 }
 

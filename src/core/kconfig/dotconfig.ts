@@ -8,6 +8,8 @@ export interface Request {
   readonly value: string;
   /** Who asked: `tarpit.config:12`, `--set`. */
   readonly origin: string;
+  /** From a fragment of ours: a kernel line that has no such symbol goes without. */
+  readonly own?: boolean;
 }
 
 const setLine = /^CONFIG_(\w+)=(.*)$/;
