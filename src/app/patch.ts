@@ -23,6 +23,7 @@ export async function patchTree(request: PatchRequest, ports: Ports): Promise<Pa
   const lock = await lockTree(tree, ports);
   if (!lock) return withoutWriting(request, tree, series, ports);
   try {
+    await clearDrafts(tree, ports);
     const recovered = await recover(tree, ports);
     const { result, work } = await decide(request, tree, series, ports);
     if (work) await perform(tree, series, work, ports);
@@ -41,6 +42,13 @@ async function checkOnly(
   const left = await leftover(tree, ports);
   if (left === "journal" || left === "undo") throw interrupted(tree);
   return decide(request, tree, series, ports);
+}
+
+/** Drafts of locks that killed runs never took. A live run whose draft goes makes another one. */
+async function clearDrafts(tree: string, ports: Ports): Promise<void> {
+  const own = join(tree, ownDirectory);
+  for (const name of await ports.files.list(own))
+    if (name.startsWith("lock.")) await ports.files.remove(join(own, name));
 }
 
 /** Undefined for a tree that cannot be written. */

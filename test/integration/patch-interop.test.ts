@@ -79,6 +79,24 @@ it("takes a foreign series by its path, on a tree that is no kernel, with -p0 an
   expect(fingerprint(tree, notOurs)).toEqual(byQuilt);
 });
 
+it("takes a patch out again that names the same file twice, undone last diff first", async () => {
+  const tree = layOut(join(dir, "tree"), { f: "1\n2\n3\n" });
+  const twice =
+    "--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n-1\n+one\n 2\n 3\n--- a/f\n+++ b/f\n@@ -1,3 +1,4 @@\n one\n+more\n 2\n 3\n";
+  const patches = layOut(join(dir, "p"), { series: "p\n", p: twice });
+  const before = fingerprint(tree);
+  const byPatch = other(tree, "patch", (copy) =>
+    ok(tool("patch", ["-p1", "-F0", "-s", "-i", join(patches, "p")], copy)),
+  );
+  const ports = portsFor(layOutToy(join(dir, "toy")).kit);
+  await run(tree, join(patches, "series"), ports);
+  expect(fingerprint(tree, notOurs)).toEqual(byPatch);
+  // Without the record, so that the patch itself is turned round.
+  rmSync(join(tree, ".tarpit-kit"), { recursive: true });
+  await run(tree, join(patches, "series"), ports, { reverse: true });
+  expect(fingerprint(tree)).toEqual(before);
+});
+
 /** Things only git writes; git makes the diff, and git apply is the oracle. */
 const gitCases: readonly { name: string; work: string }[] = [
   { name: "rename with a change", work: "git mv one moved && sed -i 's/5/five/' moved" },

@@ -11,7 +11,7 @@ import {
   touchedPaths,
 } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
-import { describeRefusals } from "../patch/refusals.ts";
+import { describeRefusals, forMachines } from "../patch/refusals.ts";
 import { takeSnapshot } from "../patch/read.ts";
 import { requireKernelTree } from "../tree.ts";
 import { fileOf, filesBelow, linesOf, readEntry, requireDirectory } from "./files.ts";
@@ -215,6 +215,6 @@ async function doesNotFit(
     where: `${source}, on ${tree}`,
     next: "give the tree it was made for, then bring the result to yours with tarpit-kit patch",
     evidence: await describeRefusals(refusals),
-    data: { refusals },
+    data: { refusals: await forMachines(refusals) },
   });
 }

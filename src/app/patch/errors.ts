@@ -140,7 +140,7 @@ export async function refused({
     next:
       fitting.length > 0
         ? `this series fits the tree: tarpit-kit patch --series ${fitting[0]} ${tree}`
-        : "see the lines above; --fuzz 1 to 3 ignores that much context, --reject and --merge leave the rest to you",
+        : "--fuzz 1 to 3 ignores that much context; --reject and --merge leave the rest to you",
     evidence,
     data,
   });

@@ -102,7 +102,6 @@ export async function replaceFiles(
 /** After all files are in place: keeps the originals, puts the state in place, and clears up. */
 export async function settle(tree: string, journal: Journal, ports: Ports): Promise<void> {
   const { files } = ports;
-  if (journal.steps.some(({ keep }) => keep)) await files.mkdir(placeOf(tree, "original"));
   await eachAtOnce(journal.steps, async (step, index) => {
     const old = placeOf(tree, "journal", `old-${index}`);
     if (!step.keep || step.before === null || !(await files.stat(old))) return;
@@ -117,7 +116,7 @@ export async function settle(tree: string, journal: Journal, ports: Ports): Prom
   await files.remove(placeOf(tree, "done"));
 }
 
-const removeEmpty = async (path: string, ports: Ports): Promise<void> => {
+export const removeEmpty = async (path: string, ports: Ports): Promise<void> => {
   const info = await ports.files.stat(path);
   if (info?.kind === "directory" && (await ports.files.list(path)).length === 0)
     await ports.files.remove(path);
@@ -172,7 +171,10 @@ export async function recover(tree: string, ports: Ports): Promise<Recovered | u
   let recovered: Recovered | undefined;
   for (;;) {
     const found = await leftover(tree, ports);
-    if (found === undefined) return recovered;
+    if (found === undefined) {
+      if (recovered !== undefined) await removeEmpty(placeOf(tree, "original"), ports);
+      return recovered;
+    }
     if (found === "journal") {
       const journal = await readJournal(tree, "journal", ports);
       if (!(await isWhole(tree, journal, ports))) {

@@ -4,7 +4,16 @@ import type { Ports } from "../../ports.ts";
 import type { Change, FileBytes } from "./changes.ts";
 import type { Work } from "./decide.ts";
 import { undoFailed, unrecorded, writeTrouble } from "./errors.ts";
-import { commit, type Journal, leftover, placeOf, replaceFiles, settle, undo } from "./journal.ts";
+import {
+  commit,
+  type Journal,
+  leftover,
+  placeOf,
+  removeEmpty,
+  replaceFiles,
+  settle,
+  undo,
+} from "./journal.ts";
 import type { LoadedSeries } from "./load.ts";
 import { eachAtOnce } from "./parallel.ts";
 import type { AppliedSeries, State, StateFile } from "./state.ts";
@@ -20,6 +29,8 @@ export async function perform(
   try {
     await ports.files.mkdir(placeOf(tree, "stage"));
     await eachAtOnce(work.changes, (change, index) => stage(tree, index, change, ports));
+    // Here, while a full disk is no trouble yet.
+    if (journal.steps.some(({ keep }) => keep)) await ports.files.mkdir(placeOf(tree, "original"));
     await commit(tree, journal, ports);
     await replaceFiles(tree, journal, ports, work.snapshot);
   } catch (error) {
@@ -69,6 +80,7 @@ async function takeBack(tree: string, ports: Ports): Promise<void> {
     const left = await leftover(tree, ports);
     if (left === "journal" || left === "undo") await undo(tree, ports);
     else if (left !== undefined) await ports.files.remove(placeOf(tree, left));
+    await removeEmpty(placeOf(tree, "original"), ports);
   } catch (error) {
     throw undoFailed(error, tree);
   }

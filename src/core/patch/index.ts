@@ -1,5 +1,5 @@
 /**
- * The patch engine: pure, no file is read or written here. Also the package's `tarpit-kit/patch` export.
+ * The patch engine: pure, no file is read or written here. library.ts is the package's `tarpit-kit/patch` export.
  * parsePatch and formatPatch go between text (latin1, a character a byte) and file diffs;
  * compareEntries makes the diff of two files; planSeries applies to a snapshot; reversed undoes; originsIn finds a
  * patched file's line in the patch it is from.

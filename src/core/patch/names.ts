@@ -71,6 +71,8 @@ function isEpoch(stamp: string): boolean {
 export function headerName(text: string, git: boolean): HeaderName {
   const line = text.replace(/\r$/, "");
   const quoted = unquote(line);
+  // A quote that does not end, or holds what none can: no name, as GNU patch has it.
+  if (!quoted && line.startsWith('"')) return { path: "", epoch: false };
   const path = quoted ? quoted.name : plainName(line, git);
   const stamp = (quoted ? quoted.rest : line.slice(path.length)).trim();
   if (path === "/dev/null") return { path: undefined, epoch: true };

@@ -2,12 +2,31 @@ import type { FileDiff, GitHeader, Hunk } from "./types.ts";
 
 const swapped: Readonly<Record<string, string>> = { "-": "+", "+": "-", " ": " " };
 
-export const reverseHunk = (hunk: Hunk): Hunk => ({
-  ...hunk,
-  oldFirst: hunk.newFirst,
-  newFirst: hunk.oldFirst,
-  ops: hunk.ops.replaceAll(/[-+]/g, (op) => swapped[op] ?? op),
-});
+/** Of each change the removed lines come first, as in any diff. */
+export function reverseHunk(hunk: Hunk): Hunk {
+  const ops: string[] = [];
+  const texts: string[] = [];
+  let added: string[] = [];
+  const flush = (): void => {
+    for (const text of added) {
+      ops.push("+");
+      texts.push(text);
+    }
+    added = [];
+  };
+  for (const [index, text] of hunk.texts.entries()) {
+    const op = swapped[hunk.ops[index] ?? " "] ?? " ";
+    if (op === "+") {
+      added.push(text);
+      continue;
+    }
+    if (op === " ") flush();
+    ops.push(op);
+    texts.push(text);
+  }
+  flush();
+  return { ...hunk, oldFirst: hunk.newFirst, newFirst: hunk.oldFirst, ops: ops.join(""), texts };
+}
 
 /** Undefined values are left out, so that spreads and comparisons see no difference. */
 const defined = <T extends object>(value: T): T =>

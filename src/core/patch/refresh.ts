@@ -1,0 +1,28 @@
+import { splitLines } from "./parse.ts";
+import type { FileDiff, PlannedFile } from "./types.ts";
+
+const header = /^@@ -(\d+)((?:,\d+)?) \+(\d+)((?:,\d+)?) @@/;
+
+/**
+ * The patch's text with the line numbers at which its hunks were found: offsets vanish, and
+ * nothing else changes. `files` is what a plan without fuzz made of `diffs`, in their order.
+ */
+export function refreshed(
+  text: string,
+  diffs: readonly FileDiff[],
+  files: readonly PlannedFile[],
+): string {
+  const lines = splitLines(text);
+  for (const [at, { hunks }] of diffs.entries()) {
+    const offsets = new Map(files[at]?.hunks.map(({ index, offset }) => [index, offset]));
+    for (const [position, { line }] of hunks.entries()) {
+      const offset = offsets.get(position + 1) ?? 0;
+      lines[line - 1] = (lines[line - 1] ?? "").replace(
+        header,
+        (_, old: string, oldCount: string, fresh: string, freshCount: string) =>
+          `@@ -${Number(old) + offset}${oldCount} +${Number(fresh) + offset}${freshCount} @@`,
+      );
+    }
+  }
+  return lines.join("");
+}
