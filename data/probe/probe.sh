@@ -15,7 +15,20 @@ export LC_ALL PATH
 rules=yes
 [ "${1-}" = --no-rules ] && rules=no
 
-have() { command -v "$1" >/dev/null 2>&1; }
+# Where a program is; a shell of 2004, or a small busybox, need not have `command`.
+where() {
+  at=$(command -v "$1" 2>/dev/null) && return 0
+  IFS=:
+  for dir in $PATH; do
+    if [ -f "$dir/$1" ] && [ -x "$dir/$1" ]; then
+      unset IFS
+      at=$dir/$1
+      return 0
+    fi
+  done
+  unset IFS
+  return 1
+}
 mark() { sed 's/^/|/'; }
 none() { printf '@ %s\n|=%s\n' "$1" "$2"; }
 
@@ -23,7 +36,7 @@ none() { printf '@ %s\n|=%s\n' "$1" "$2"; }
 run() {
   name=$1
   shift
-  if have "$1"; then
+  if where "$1"; then
     printf '@ %s\n' "$name"
     { "$@" 2>&1; printf '\n=%s\n' "$?"; } </dev/null | mark
   else
@@ -130,6 +143,10 @@ lines modules.builtin "$tree/modules.builtin" 'TARPIT\|x_tables\|nft_compat'
 count=0
 if [ -d "$tree" ]; then
   find "$tree/" -type f -name '*t_TARPIT.*o*' 2>/dev/null | while IFS= read -r found; do
+    case $found in
+    *.o | *.ko | *.o.gz | *.ko.gz | *.ko.xz | *.ko.zst) ;;
+    *) continue ;;
+    esac
     count=$((count + 1))
     [ "$count" -le 4 ] && bytes module "$found" 1048576
   done
@@ -151,8 +168,7 @@ lines config "$config" "$symbols"
 run iptables iptables -V
 run ip6tables ip6tables -V
 for name in iptables ip6tables ulogd; do
-  at=$(command -v "$name" 2>/dev/null)
-  [ -n "$at" ] && bytes "elf $name" "$at" 64
+  where "$name" && bytes "elf $name" "$at" 64
 done
 count=0
 for at in /lib/libxtables.so.* /usr/lib/libxtables.so.* /lib64/libxtables.so.* /usr/lib64/libxtables.so.* \

@@ -42,6 +42,10 @@ const modules = [
     "xt_conntrack",
     "xt_state",
     "xt_limit",
+    "nft_limit",
+    "nft_log",
+    "nft_ct",
+    "nft_counter",
   ],
 ];
 /** What the probe may use, what --live does, and what this guest's program calls besides. */
@@ -75,7 +79,6 @@ describe.skipIf(withoutDebianKernel !== undefined)(
       compileExtension(abi as NonNullable<typeof abi>, wrong, (text) =>
         text.replaceAll(/XT_ALIGN\(sizeof\(struct tarpit_info\)\)/g, "16"),
       );
-      const own = kernel.extensions["ours/libxt_TARPIT.so"] as Buffer;
       const packages = tool("npm", ["ls", "--omit=dev", "--all", "--parseable"], { cwd: root })
         .trim()
         .split("\n")
@@ -96,8 +99,7 @@ describe.skipIf(withoutDebianKernel !== undefined)(
             [`boot/config-${kernel.release}`]: readFileSync(
               `/boot/config-${kernel.release}`.replace(/^\/boot/, `${kernel.modules.dir}/boot`),
             ),
-            [`${plugins}/libxt_TARPIT.so`]: own,
-            [`${plugins}/libipt_TARPIT.so`]: own,
+            ...kernel.extensions,
             "wrong-size.so": readFileSync(wrong),
             ...(kernel.stock ? { "stock/xt_TARPIT.ko": kernel.stock } : {}),
           },
@@ -213,7 +215,7 @@ describe.skipIf(withoutDebianKernel !== undefined)(
 
     test("and by iptables-restore, with --test and without", () => {
       const restored = of<{ failed: string[]; tarpit: number }>("restored");
-      expect(restored.length).toBeGreaterThan(4);
+      expect(restored.length).toBeGreaterThan(2);
       for (const one of restored) expect(one).toMatchObject({ failed: [], tarpit: 1 });
     });
 

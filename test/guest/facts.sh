@@ -20,7 +20,7 @@ export PATH LD_LIBRARY_PATH
   mkdir -p /usr/lib/xtables /etc/iptables /etc/modules-load.d
   ln -s "/abi/$abi/bin" /usr/sbin
   ln -s "/abi/$abi/lib/libxtables.so.12" /usr/lib/
-  [ -e /facts/no-module.list ] && while read -r file; do mv "$file.away" "$file"; done </facts/no-module.list
+  [ -e /facts/no-module.list ] && while read -r file; do mv "/facts/away$file" "$file"; done </facts/no-module.list
   rm -f /facts/no-module.list
   cp /facts/modules.dep "$tree/modules.dep"
   cp "/abi/$abi/xtables/"lib*_TARPIT.so /usr/lib/xtables/
@@ -55,7 +55,10 @@ export PATH LD_LIBRARY_PATH
   no-module)
     rmmod xt_TARPIT || :
     find "$tree" /modules -name 'xt_TARPIT.ko' >/facts/no-module.list
-    while read -r file; do mv "$file" "$file.away"; done </facts/no-module.list
+    while read -r file; do
+      mkdir -p "/facts/away${file%/*}"
+      mv "$file" "/facts/away$file"
+    done </facts/no-module.list
     sed '/TARPIT/d' /facts/modules.dep >"$tree/modules.dep"
     ;;
   ulog)

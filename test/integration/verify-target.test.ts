@@ -153,6 +153,42 @@ describe("extensions and modules of another machine", () => {
     expect(findings.map((one) => one.code)).toContain(code);
   });
 
+  test.each([
+    ["revision", /\.revision(\s*)=\s*0/, ".revision$1= 3"],
+    ["userspacesize", /(\.userspacesize\s*=\s*)XT_ALIGN\(sizeof\(struct tarpit_info\)\)/, "$10"],
+    ["family", /(\.family\s*=\s*)NFPROTO_UNSPEC/, "$17"],
+  ] as const)("so.identity names the field: %s", async (field, pattern, by) => {
+    const wrong = extension((text) => {
+      expect(text).toMatch(pattern);
+      return text.replace(pattern, by);
+    });
+    const found = (await judge({ extension: hexRecord(ipt, wrong) })).filter(
+      (one) => one.code === "so.identity",
+    );
+    expect(found.map((one) => one.args)).toContainEqual(
+      expect.objectContaining({ file: ipt, field }),
+    );
+  });
+
+  test("a C library without a version (musl has no getconf): unchecked", async () => {
+    expect(await judge({ libc: "missing" })).toContainEqual(
+      expect.objectContaining({
+        code: "facts.unread",
+        args: expect.objectContaining({ fact: "libc" }),
+      }),
+    );
+  });
+
+  test("an iptables whose width cannot be read: the extension's is unchecked, not right", async () => {
+    const found = await judge({ "elf iptables": "unreadable" });
+    expect(found).toContainEqual(
+      expect.objectContaining({
+        code: "facts.unread",
+        args: expect.objectContaining({ fact: expect.stringContaining("width of") }),
+      }),
+    );
+  });
+
   test("iptables 1.2 and 1.3: their layouts are read, the version must be theirs", async () => {
     for (const [flags, version] of [
       [["-DNO_REVISION", '-DVERSION="1.2.11"'], "1.2.11"],
@@ -270,6 +306,7 @@ describe("--live", () => {
       },
     ],
     ["live.no-namespace", undefined],
+    ["live.no-namespace", { steps: [step("lo", 1, "RTNETLINK answers")], conntrack: {} }],
     [
       "live.no-extension",
       { steps: [step("tarpit", 2, "Chain 'TARPIT' does not exist")], conntrack: {} },

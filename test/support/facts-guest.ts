@@ -49,8 +49,9 @@ const cacheDir = process.env["TARPIT_KIT_CACHE"] ?? join(homedir(), ".cache/tarp
 /** busybox for sparc64, static; built once, then from the cache. */
 async function busybox(ports: Ports): Promise<Buffer> {
   const version = tool("dpkg-query", ["-W", "-f", "${source:Version}", program]);
-  const options = [...applets.split(" "), ...features].map((name) => `CONFIG_${name}=y`).join("\n");
-  const key = createHash("sha256").update(`${version}\n${options}`).digest("hex").slice(0, 16);
+  const names = [...applets.split(" "), ...features];
+  const options = names.map((name) => `CONFIG_${name}=y`).join("\n");
+  const key = createHash("sha256").update(`2 ${version}\n${options}`).digest("hex").slice(0, 16);
   const home = join(cacheDir, "guest-busybox");
   const place = join(home, `sparc64-${key}`);
   if (existsSync(place)) return readFileSync(place);
@@ -64,10 +65,18 @@ async function busybox(ports: Ports): Promise<Buffer> {
       ports,
     );
     tool("tar", ["-xf", tarball, "-C", source, "--strip-components=1", "--no-same-owner"]);
-    writeFileSync(join(source, "wanted"), `${options}\n`);
     const cross = ["ARCH=sparc64", "CROSS_COMPILE=sparc64-linux-gnu-"];
-    const env = { KCONFIG_ALLCONFIG: "wanted" };
-    tool("make", [...cross, "allnoconfig"], { cwd: source, env });
+    const config = join(source, ".config");
+    tool("make", [...cross, "allnoconfig"], { cwd: source });
+    const rest = readFileSync(config, "utf8")
+      .split("\n")
+      .filter((line) => !names.some((name) => line.includes(`CONFIG_${name} `)));
+    writeFileSync(config, [...rest, options, ""].join("\n"));
+    // Each new question has a default.
+    tool("make", [...cross, "oldconfig"], { cwd: source, input: "\n".repeat(5000) });
+    const set = readFileSync(config, "utf8");
+    for (const name of ["STATIC", "ASH", "FIND", "OD", "BASE64"])
+      if (!set.includes(`CONFIG_${name}=y\n`)) throw new Error(`busybox has no ${name}`);
     tool("make", [...cross, `-j${ports.host.cpus}`, program], { cwd: source });
     renameSync(join(source, program), place);
   } finally {

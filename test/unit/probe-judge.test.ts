@@ -450,6 +450,27 @@ describe("where each iptables looks", () => {
   });
 });
 
+test("the rules of a machine are linted with it, in the hours it has run", () => {
+  const found = judge(withRule("[48:4800] -A INPUT -j TARPIT"));
+  expect(found.find((one) => one.code === "rule.protocol")?.evidence).toMatchObject({
+    file: "iptables-save",
+    line: 4,
+  });
+  expect(found.find((one) => one.code === "rule.counters")?.args).toMatchObject({ hours: 24 });
+});
+
+test("the same name in two directories: the first hides the second, and is said to", () => {
+  const found = judge({
+    environment: ["/a:/b", "", ""],
+    extension: hexRecord("/a/libxt_TARPIT.so", Buffer.from("x")),
+    "extension #2": hexRecord("/b/libxt_TARPIT.so", Buffer.from("y")),
+  }).find((one) => one.code === "so.shadowed");
+  expect(found).toMatchObject({
+    severity: "warning",
+    args: { by: "/a/libxt_TARPIT.so", file: "/b/libxt_TARPIT.so" },
+  });
+});
+
 describe("widths", () => {
   test.each([
     ["0000000000404000 T _start", x86, "sparc64", undefined],

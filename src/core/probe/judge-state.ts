@@ -57,7 +57,7 @@ function judgeCounters(host: HostFacts, check: Check): void {
     check.add("cookie.dropped", { dropped, segments }, at);
   else check.passed("cookie", at.file);
   const held = found.get("held");
-  if (held !== undefined) check.add("stuck.held", { held }, at);
+  if (held !== undefined && held > 0) check.add("stuck.held", { held }, at);
 }
 
 function judgeReboot(host: HostFacts, check: Check): void {
