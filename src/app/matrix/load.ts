@@ -48,6 +48,9 @@ function besideFile(matrix: MatrixFile, directory: string): MatrixFile {
   return {
     ...matrix,
     kernels: matrix.kernels.map(place),
+    exclude: matrix.exclude.map((rule) =>
+      rule.kernel === undefined ? rule : { ...rule, kernel: place(rule.kernel) },
+    ),
     fragments: matrix.fragments.map(place),
     out: resolve(directory, matrix.out),
     ...(matrix.mirror === undefined ? {} : { mirror: place(matrix.mirror) }),
