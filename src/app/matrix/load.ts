@@ -11,7 +11,7 @@ import { kernelLines } from "../fetch/pins.ts";
 
 export const defaultFile = "tarpit-kit.json";
 
-export interface LoadedMatrix {
+interface LoadedMatrix {
   readonly file: string;
   readonly matrix: MatrixFile;
   readonly all: readonly Combination[];
@@ -57,7 +57,7 @@ function besideFile(matrix: MatrixFile, directory: string): MatrixFile {
   };
 }
 
-export async function loadKnown(ports: Ports): Promise<Known> {
+async function loadKnown(ports: Ports): Promise<Known> {
   const archs = await Promise.all((await archNames(ports)).map((name) => loadArch(name, ports)));
   const releases = (await kernelLines(ports)).flatMap(({ tarballs }) =>
     tarballs.map(({ version }) => version),
