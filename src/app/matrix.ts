@@ -5,7 +5,7 @@ import { partOf, type Shard } from "../core/matrix/shard.ts";
 import type { Combination, MatrixFile } from "../core/matrix/types.ts";
 import type { Log, Ports } from "../ports.ts";
 import { build, type BuildRequest, type BuildResult } from "./build.ts";
-import type { Located } from "./build/origins.ts";
+import { type Located, saidIn } from "./build/origins.ts";
 import { withLease } from "./cache/lease.ts";
 import { loadMatrix } from "./matrix/load.ts";
 
@@ -97,16 +97,9 @@ function expected(error: unknown): TarpitError {
 
 function rowOf(one: Combination, outcome: BuildResult | TarpitError, seconds: number): MatrixRow {
   if (outcome instanceof TarpitError) {
-    const { data, ...trouble } = outcome.trouble;
-    const said = (data?.["diagnostics"] ?? []) as readonly Located[];
-    return {
-      ...one,
-      state: "failed",
-      seconds,
-      warnings: said.filter(({ severity }) => severity === "warning"),
-      errors: said.filter(({ severity }) => severity === "error"),
-      trouble: { code: outcome.code, ...trouble },
-    };
+    const { data: _, ...trouble } = outcome.trouble;
+    const failed = { ...one, state: "failed" as const, seconds, ...saidIn(outcome) };
+    return { ...failed, trouble: { code: outcome.code, ...trouble } };
   }
   const { dir, release, warnings, unchanged } = outcome;
   const state = unchanged ? "unchanged" : "built";

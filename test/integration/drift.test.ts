@@ -119,7 +119,15 @@ describe("the drift radar on a toy kernel", () => {
     for (const { files = 0, state } of line.releases)
       if (state !== "skipped") expect(files).toBeLessThanOrEqual(4);
     expect(existsSync(join(toy.cacheDir, "sources"))).toBe(false);
-    expect((await run()).stdout).toContain(
+    const annotated = await toy.run(["matrix", "run", "--drift"], {
+      CI: "true",
+      GITHUB_ACTIONS: "true",
+      GITHUB_WORKSPACE: toy.packageRoot,
+    });
+    expect(annotated.stderr).toMatch(
+      /^::error file=patches\/common\/toy\.patch,line=\d+,.*too few arguments to function 'hold'/m,
+    );
+    expect(annotated.stdout).toContain(
       "breaks at 6.1.988: hold gained an argument (6.1.986 is the last that compiles)",
     );
   });

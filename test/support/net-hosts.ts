@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { tool } from "./cli.ts";
 
 /** Hosts of our own: network namespaces, each joined to the client's by a cable (veth(4)) of its own. */
@@ -7,8 +8,8 @@ export interface NetHost {
   readonly address: string;
   /** Pulls its cable: what is on the way is lost, and nothing answers any more. */
   cut(): void;
-  /** Starts a program there that stays until `close`. */
-  daemon(program: string, args: readonly string[]): void;
+  /** Starts a program there that stays until `close`; what it says goes to a file. */
+  daemon(program: string, args: readonly string[], log: string): void;
 }
 
 export class NetHosts {
@@ -57,11 +58,12 @@ export class NetHosts {
       name,
       address: there,
       cut: () => void tool("ip", ["-n", name, "link", "set", "eth0", "down"]),
-      daemon: (program, args) =>
-        void spawn("ip", ["netns", "exec", name, program, ...args], {
-          detached: true,
-          stdio: "ignore",
-        }).unref(),
+      daemon: (program, args, log) => {
+        const said = openSync(log, "a");
+        const words = ["netns", "exec", name, program, ...args];
+        spawn("ip", words, { detached: true, stdio: ["ignore", said, said] }).unref();
+        closeSync(said);
+      },
     };
   }
 }

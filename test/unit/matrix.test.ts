@@ -137,6 +137,18 @@ describe("what a matrix names", () => {
     ]);
   });
 
+  test("a kernel is excluded as it is written: a range, the newest of a line, a SPEC", () => {
+    const left = (kernel: string) =>
+      expanded({
+        ...least,
+        kernels: ["latest:6.12", ">=6.1.100 <6.2", "debian:6.1"],
+        exclude: [{ kernel }],
+      }).map((one) => one.kernel);
+    expect(left("latest:6.12")).toEqual(["6.1.192", "6.1.190", "debian:6.1"]);
+    expect(left("<6.1.192")).toEqual(["6.12", "6.1.192", "debian:6.1"]);
+    expect(left("debian:6.1")).toEqual(["6.12", "6.1.192", "6.1.190"]);
+  });
+
   test("each has a directory of its own, also where two names look alike; what is there twice is built once", () => {
     const all = expanded({ ...least, kernels: ["./a-b", "./a/b", "./a-b"] });
     expect(all.map(({ id }) => id)).toEqual([

@@ -103,6 +103,15 @@ export async function withOrigins<T>(site: Site, ports: Ports, work: () => Promi
   }
 }
 
+/** What the compiler said before a build failed, by severity. */
+export function saidIn(error: TarpitError): Record<"errors" | "warnings", readonly Located[]> {
+  const said = (error.trouble.data?.["diagnostics"] ?? []) as readonly Located[];
+  return {
+    errors: said.filter(({ severity }) => severity === "error"),
+    warnings: said.filter(({ severity }) => severity === "warning"),
+  };
+}
+
 /** One line for each hunk that an error is in. */
 const patchLines = (diagnostics: readonly Located[]): readonly string[] =>
   [
@@ -114,5 +123,5 @@ const patchLines = (diagnostics: readonly Located[]): readonly string[] =>
   ].slice(0, 5);
 
 /** `line 42 of common/xt_TARPIT.patch (hunk 1)`. */
-export const originWords = (origin: LineOrigin | undefined): string =>
+const originWords = (origin: LineOrigin | undefined): string =>
   origin === undefined ? "" : `line ${origin.line} of ${origin.patch} (hunk ${origin.hunk})`;

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { Arch } from "../../core/arch.ts";
-import type { Diagnostic } from "../../core/build-log.ts";
 import { type Change, changeOf } from "../../core/drift/explain.ts";
 import { breaksAt, nextProbe } from "../../core/drift/probe.ts";
 import { environment, TarpitError, type Trouble } from "../../core/errors.ts";
@@ -10,6 +9,7 @@ import type { DriftSettings } from "../../core/matrix/types.ts";
 import { type ManifestLine, seriesFor } from "../../core/series.ts";
 import type { Ports } from "../../ports.ts";
 import { lockDirectory } from "../build/lock.ts";
+import { type Located, saidIn } from "../build/origins.ts";
 import { withLease } from "../cache/lease.ts";
 import { loadArch } from "../data.ts";
 import { requireTools } from "../doctor.ts";
@@ -35,6 +35,7 @@ export interface DriftRow {
   /** Files that differ from the release before; -1 for a whole tree. */
   readonly files?: number;
   readonly change?: Change;
+  readonly errors?: readonly Located[];
   readonly trouble?: Trouble & { readonly code: string };
 }
 
@@ -206,9 +207,10 @@ async function probe(release: Release, workshop: Workshop, ports: Ports): Promis
   } catch (error) {
     // A missing tool or a full disk is nobody's drift.
     if (!(error instanceof TarpitError) || error.exit === 3) throw error;
-    const { data, ...trouble } = error.trouble;
-    const change = changeOf((data?.["diagnostics"] ?? []) as readonly Diagnostic[]);
-    const failed = { ...base, state: "failed" as const, seconds: seconds(), files };
+    const { data: _, ...trouble } = error.trouble;
+    const { errors } = saidIn(error);
+    const change = changeOf(errors);
+    const failed = { ...base, state: "failed" as const, seconds: seconds(), files, errors };
     return { ...failed, ...(change ? { change } : {}), trouble: { code: error.code, ...trouble } };
   }
 }

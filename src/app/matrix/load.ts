@@ -11,7 +11,7 @@ import { kernelLines } from "../fetch/pins.ts";
 
 export const defaultFile = "tarpit-kit.json";
 
-export interface LoadedMatrix {
+interface LoadedMatrix {
   readonly file: string;
   readonly matrix: MatrixFile;
   readonly all: readonly Combination[];
@@ -48,13 +48,16 @@ function besideFile(matrix: MatrixFile, directory: string): MatrixFile {
   return {
     ...matrix,
     kernels: matrix.kernels.map(place),
+    exclude: matrix.exclude.map((rule) =>
+      rule.kernel === undefined ? rule : { ...rule, kernel: place(rule.kernel) },
+    ),
     fragments: matrix.fragments.map(place),
     out: resolve(directory, matrix.out),
     ...(matrix.mirror === undefined ? {} : { mirror: place(matrix.mirror) }),
   };
 }
 
-export async function loadKnown(ports: Ports): Promise<Known> {
+async function loadKnown(ports: Ports): Promise<Known> {
   const archs = await Promise.all((await archNames(ports)).map((name) => loadArch(name, ports)));
   const releases = (await kernelLines(ports)).flatMap(({ tarballs }) =>
     tarballs.map(({ version }) => version),

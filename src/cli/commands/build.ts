@@ -1,7 +1,6 @@
 import { Option } from "commander";
 import type { PackageKind } from "../../app/package.ts";
 import type { BuildRequest, BuildResult } from "../../app/build.ts";
-import type { Located } from "../../app/build/origins.ts";
 import { TarpitError } from "../../core/errors.ts";
 import type { Ports } from "../../ports.ts";
 import { type Define, globalsOf } from "../command.ts";
@@ -85,11 +84,10 @@ async function report(
       ports,
     );
   } else if (outcome instanceof TarpitError && outcome.exit !== 2) {
-    const { data, ...trouble } = outcome.trouble;
-    const said = (data?.["diagnostics"] ?? []) as readonly Located[];
-    const of = (severity: string) => said.filter((one) => one.severity === severity);
-    const failed = { title, state: "failed" as const, seconds, warnings: of("warning") };
-    const one = { ...failed, errors: of("error"), trouble: { code: outcome.code, ...trouble } };
+    const { saidIn } = await import("../../app/build/origins.ts");
+    const { data: _, ...trouble } = outcome.trouble;
+    const told = { trouble: { code: outcome.code, ...trouble }, ...saidIn(outcome) };
+    const one = { title, state: "failed" as const, seconds, ...told };
     // The failure itself is what is to be told, also where nothing can be written.
     await writeReports([one], request.out, ports).catch(() => undefined);
   }

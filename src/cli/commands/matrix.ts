@@ -7,11 +7,11 @@ import { parseShard, type Shard } from "../../core/matrix/shard.ts";
 import type { Ports } from "../../ports.ts";
 import { type Define, type Globals, globalsOf, type Outcome } from "../command.ts";
 import type { Reported } from "../render/annotations.ts";
-import { describeDrift } from "../render/drift.ts";
+import { describeDrift, reportedLine } from "../render/drift.ts";
 import { describeFailures, describeMatrix, describePlan } from "../render/matrix.ts";
 import { LiveWatch, PlainWatch } from "../render/overview.ts";
 import { makeStyle } from "../render/style.ts";
-import { writeReports } from "../reports.ts";
+import { isCi, writeReports } from "../reports.ts";
 import { example, present } from "./options.ts";
 
 interface Options {
@@ -110,6 +110,7 @@ async function onDrift(
     };
   }
   const results = await runDrift(present({ file, shard }), ports);
+  if (isCi(ports.host.env)) await writeReports(results.map(reportedLine), "./out", ports);
   const ok = results.every(({ releases }) => releases.every(({ state }) => state !== "failed"));
   return { ok, json: { results }, table: (style) => describeDrift(results, style) };
 }
@@ -122,7 +123,7 @@ function watchOf(globals: Globals, ports: Ports): MatrixWatch {
     : new PlainWatch(ports.log);
 }
 
-export const reportedOf = (row: MatrixRow): Reported => ({ ...row, title: titleOf(row) });
+const reportedOf = (row: MatrixRow): Reported => ({ ...row, title: titleOf(row) });
 
 async function onPrint(
   file: string | undefined,

@@ -1,5 +1,6 @@
 import type { DriftLine, DriftRow } from "../../app/matrix/drift.ts";
 import type { Change } from "../../core/drift/explain.ts";
+import type { Reported } from "./annotations.ts";
 import { columns } from "./columns.ts";
 import type { Style } from "./style.ts";
 
@@ -37,16 +38,24 @@ const reason = ({ change, trouble, state }: DriftRow): string => {
   return [what, evidence[0]].filter(Boolean).join(": ");
 };
 
+/** `breaks at 6.1.174: skb_ensure_writable gained an argument (6.1.172 is the last that compiles)`. */
+function breakWords(
+  { at, lastGood, change }: NonNullable<DriftLine["breaks"]>,
+  releases: readonly DriftRow[],
+): string {
+  const row = releases.find(({ version }) => version === at);
+  const why = change ? describeChange(change) : row ? reason(row) : "";
+  const last = lastGood === undefined ? "" : ` (${lastGood} is the last that compiles)`;
+  return `breaks at ${at}: ${why}${last}`;
+}
+
 /** The line's verdict first, then every release. */
 function describeLine(one: DriftLine, style: Style): string {
   const { line, arch, breaks, releases, verified, recorded } = one;
   const bad = releases.filter(({ state }) => state === "failed").length;
   const title = `Linux ${line} on ${arch}:`;
   const verdict = breaks
-    ? style.red(
-        `breaks at ${breaks.at}: ${breaks.change ? describeChange(breaks.change) : reason(releases.find(({ version }) => version === breaks.at) as DriftRow)}` +
-          (breaks.lastGood === undefined ? "" : ` (${breaks.lastGood} is the last that compiles)`),
-      )
+    ? style.red(breakWords(breaks, releases))
     : bad > 0
       ? style.red(`${bad} of ${releases.length} releases fail`)
       : style.green(
@@ -64,6 +73,21 @@ function describeLine(one: DriftLine, style: Style): string {
   ).map((text, at) => `  ${paint[(releases[at] as DriftRow).state](text)}`);
   const list = `  verified: ${verified.join(", ")}${recorded ? " (written to patches/manifest.json)" : ""}`;
   return [`${style.bold(title)} ${verdict}`, ...rows, style.dim(list), ""].join("\n");
+}
+
+/** A line as one build among the reports for CI servers. */
+export function reportedLine(one: DriftLine): Reported {
+  const failed = one.releases.filter(({ state }) => state === "failed");
+  const seconds = one.releases.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
+  const base = { title: `drift: Linux ${one.line} on ${one.arch}`, seconds, warnings: [] };
+  if (failed.length === 0) return { ...base, state: "built", errors: [] };
+  const evidence = failed.map((row) => `${row.version}: ${reason(row)}`);
+  const [newest] = failed;
+  const what = one.breaks
+    ? breakWords(one.breaks, one.releases)
+    : `${failed.length} of ${one.releases.length} releases fail`;
+  const trouble = { code: "drift.breaks", what, evidence };
+  return { ...base, state: "failed", errors: newest?.errors ?? [], trouble };
 }
 
 export const describeDrift = (lines: readonly DriftLine[], style: Style): string =>

@@ -19,7 +19,14 @@ export function expand(matrix: MatrixFile, known: Known, file: string): readonly
   const all = kernels.flatMap((kernel) =>
     [...new Set(matrix.archs)].flatMap((arch) => ofArch(kernel, arch, matrix, known, file)),
   );
-  const left = all.filter((one) => !matrix.exclude.some((rule) => excluded(one, rule)));
+  const rules = matrix.exclude.map((rule, i) => ({
+    rule,
+    kernels:
+      rule.kernel === undefined
+        ? undefined
+        : specsOf(rule.kernel, known, `${file}, exclude[${i}].kernel`),
+  }));
+  const left = all.filter((one) => !rules.some((given) => excluded(one, given)));
   if (left.length > 0) return uniqueIds(left);
   throw badInput("matrix.empty", {
     what: "every combination is excluded",
@@ -28,9 +35,15 @@ export function expand(matrix: MatrixFile, known: Known, file: string): readonly
   });
 }
 
-const excluded = (one: Combination, rule: Exclusion): boolean =>
+/** A kernel is excluded as it is written in `kernels`: a range, `latest:6.12`, a SPEC. */
+const excluded = (
+  one: Combination,
+  { rule, kernels }: { readonly rule: Exclusion; readonly kernels: readonly string[] | undefined },
+): boolean =>
   Object.keys(rule).length > 0 &&
-  Object.entries(rule).every(([name, value]) => one[name as keyof Combination] === value);
+  Object.entries(rule).every(([name, value]) =>
+    name === "kernel" ? kernels?.includes(one.kernel) : one[name as keyof Combination] === value,
+  );
 
 /** Characters of a semver range that no SPEC begins or is divided with. */
 const rangeLike = /^[<>=^~*]|^\d[\d.]*\s+(?:-\s|[<>|])|\|\|/;
