@@ -14,7 +14,7 @@ afterAll(remove);
  */
 test("the tarball installs globally, works from any directory, and builds the same bytes as the checkout", () => {
   tool("npm", ["pack", "--ignore-scripts", "--pack-destination", dir], { cwd: root });
-  const [tarball = ""] = readdirSync(dir).filter((name) => name.endsWith(".tgz"));
+  const tarball = readdirSync(dir).find((name) => name.endsWith(".tgz")) ?? "";
   const prefix = join(dir, "global");
   const quiet = ["--no-audit", "--no-fund", "--loglevel", "error"];
   tool("npm", ["install", "-g", "--prefix", prefix, ...quiet, join(dir, tarball)], { cwd: dir });
