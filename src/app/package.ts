@@ -63,7 +63,7 @@ async function debContents(
   const about = { arch, release: metadata.release, initrd: config.get("BLK_DEV_INITRD") === "y" };
   const kernel =
     metadata.scope === "kernel"
-      ? kernelDeb(dir, metadata.bootImage ?? arch.bootImageName, about, ports)
+      ? await kernelDeb(dir, metadata.bootImage ?? arch.bootImageName, about, ports)
       : moduleDeb(dir, about, ports);
   const abis = arch.abis.filter(
     (abi) => metadata.abis.includes(abi.name) && abi.name in debianAbis,

@@ -99,7 +99,7 @@ const stockName = "libxt_TARPIT.so";
 export function extensionScripts(abi: Abi): Scripts {
   const path = `/${extensionDirectory(abi)}/${stockName}`;
   const divert = (verb: string): string[] => [
-    "if command -v dpkg >/dev/null; then",
+    "if [ -x /usr/bin/dpkg-divert ]; then",
     `\tdpkg-divert --quiet --package iptables-tarpit --${verb} --rename --divert ${path}.xtables-addons ${path}`,
     "fi",
   ];

@@ -24,23 +24,21 @@ import type { Ports } from "../../ports.ts";
 import { put, runTool, type DebContents } from "./stage.ts";
 
 /** linux-image-RELEASE: image, System.map, config and modules; no headers. */
-export function kernelDeb(
+export async function kernelDeb(
   dir: string,
   bootImage: string,
   about: KernelPackage,
   ports: Ports,
-): DebContents {
+): Promise<DebContents> {
   const { release } = about;
+  const image = `boot/${imageStem(about.arch)}-${release}`;
   return {
+    overrides: await imageOverrides(dir, bootImage, image, ports),
     control: kernelControl(about),
     software: "the Linux kernel",
     scripts: kernelScripts(about),
     fill: async (root) => {
-      await put(
-        join(dir, bootImage),
-        join(root, "boot", `${imageStem(about.arch)}-${release}`),
-        ports,
-      );
+      await put(join(dir, bootImage), join(root, image), ports);
       await put(join(dir, "System.map"), join(root, "boot", `System.map-${release}`), ports);
       await put(join(dir, "config"), join(root, "boot", `config-${release}`), ports);
       const args = ["-xzf", join(dir, "modules.tar.gz"), "-C", root, "--no-same-owner"];
@@ -51,6 +49,21 @@ export function kernelDeb(
       await writeOverride(root, `linux-image-${release}`, release, "kernel/net/netfilter", ports);
     },
   };
+}
+
+/** An image that is an ELF file keeps the symbols its boot loader asks for (arch/sparc/boot/Makefile, `-K`). */
+async function imageOverrides(
+  dir: string,
+  bootImage: string,
+  image: string,
+  ports: Ports,
+): Promise<readonly string[]> {
+  const magic = await ports.files.readSlice(join(dir, bootImage), 0, 4).catch(() => undefined);
+  if (magic?.toString("latin1") !== "\x7fELF") return [];
+  return [
+    "# The boot loader looks for symbols of the image.",
+    `unstripped-binary-or-object [${image}]`,
+  ];
 }
 
 const writeOverride = (
