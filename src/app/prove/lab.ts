@@ -125,7 +125,9 @@ export function peerNetwork(families: readonly Family[]): Requests {
 export const peerDown: readonly string[] = ["down", "eth0"];
 
 /** The target's side; it forwards for a network behind it, which only the peer's routes know of. */
-export async function setUpTarget({ target, families }: Lab): Promise<void> {
+export async function setUpTarget({ target, families, artifacts }: Lab): Promise<void> {
+  // Before 2.6 nobody gives the loopback interface its address.
+  if (artifacts.generation) await target.must("addr", "lo", addresses.loopback.ipv4, "8");
   // Else the target tells the peer that what is behind it is next to it.
   for (const name of ["all", "eth0"])
     await target.ask("write", `/proc/sys/net/ipv4/conf/${name}/send_redirects`, "0");
