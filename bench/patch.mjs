@@ -12,7 +12,7 @@ const work = mkdtempSync(join(process.env.TARPIT_KIT_BENCH_DIR ?? tmpdir(), "tar
 const source = process.argv[2];
 
 /** Wall and CPU seconds and peak MiB of a command and all its children. */
-function time(program, args, cwd) {
+function time(program, args, cwd, codes = [0]) {
   const report = join(work, "time");
   const env = { ...process.env, LC_ALL: "C" };
   delete env.QUILT_PATCHES;
@@ -22,9 +22,12 @@ function time(program, args, cwd) {
     encoding: "utf8",
     maxBuffer: 1 << 28,
   });
-  if (result.status !== 0) throw new Error(`${program}: ${result.status}\n${result.stderr}`);
+  if (!codes.includes(result.status))
+    throw new Error(`${program}: ${result.status}\n${result.stderr}`);
   const [wall, user, system, kib] = spawnSync("cat", [report], { encoding: "utf8" })
     .stdout.trim()
+    .split("\n")
+    .at(-1)
     .split(" ")
     .map(Number);
   return { wall, cpu: user + system, mib: kib / 1024 };
@@ -100,6 +103,42 @@ function series() {
   judge("our peak memory, MiB", ours.mib, "< 200", ours.mib < 200);
 }
 
+/** The series of TARPIT on the kernel that was given. */
+function tarpit() {
+  if (!source) return;
+  const check = time(process.execPath, [bin, "patch", "--check", source], work);
+  show("patch --check, the TARPIT series", check);
+  judge("seconds, wall", check.wall, "<= 0.3", check.wall <= 0.3);
+}
+
+/** Names and lines made to be slow to read: four times as many may take four times as long, not sixteen. */
+function hostile() {
+  const kinds = {
+    "spaces in git's names": (n) => `diff --git ${"a ".repeat(10_000)}\n`.repeat(n / 100),
+    "quotes that do not end": (n) => `--- "${"\\\\".repeat(10_000)}\n`.repeat(n / 100),
+    "hunks that fit nowhere": (n) =>
+      `--- a/f\n+++ b/f\n${Array.from({ length: n }, (_, at) => `@@ -${at * 3 + 1},2 +${at * 3 + 1},2 @@\n a\n-x\n+y\n`).join("")}`,
+    "files named again and again": (n) =>
+      "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-b\n+a\n".repeat(
+        n / 10,
+      ),
+  };
+  for (const [name, make] of Object.entries(kinds)) {
+    const seconds = [20_000, 80_000].map((size) => {
+      const at = join(work, `hostile-${size}`);
+      mkdirSync(join(at, "tree"), { recursive: true });
+      writeFileSync(join(at, "tree/f"), "a\n".repeat(size / 10));
+      writeFileSync(join(at, "p"), make(size));
+      writeFileSync(join(at, "series"), "p\n");
+      const args = [bin, "patch", "--check", "--quiet", "--series", at, join(at, "tree")];
+      return time(process.execPath, args, work, [0, 1, 2]).cpu;
+    });
+    // Less what any run takes.
+    const growth = (seconds[1] - start) / Math.max(0.1, seconds[0] - start);
+    judge(`${name}, four times as many, CPU`, growth, "<= 6", growth <= 6);
+  }
+}
+
 /** Diffs of 25,000, 50,000 and 100,000 hunks (50 MB) in a thousand files. */
 function large() {
   const seconds = [];
@@ -129,8 +168,11 @@ function large() {
   }
 }
 
+const start = time(process.execPath, [bin, "--version"], work).cpu;
 try {
   series();
+  tarpit();
+  hostile();
   if (!process.env.SKIP_LARGE) large();
 } finally {
   rmSync(work, { recursive: true, force: true });

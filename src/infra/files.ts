@@ -8,6 +8,7 @@ import {
   lstatSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
   type Stats,
   statSync,
@@ -199,7 +200,7 @@ export const createFiles = (): Files => ({
   copy,
   stat,
   list,
-  realpath: (path) => fs.realpath(path),
+  realpath: async (path) => realpathSync.native(path),
   readlink: (path) => fs.readlink(path),
   symlink: (target, path) => fs.symlink(target, path),
   makePrivateDirectory: async (prefix) => {

@@ -1,5 +1,4 @@
-import { get as httpGet, type IncomingMessage } from "node:http";
-import { get as httpsGet } from "node:https";
+import type { IncomingMessage } from "node:http";
 import type { Http, HttpOptions, HttpResponse } from "../ports.ts";
 
 const maxRedirects = 10;
@@ -12,7 +11,7 @@ const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  * One request. The body is asked for, and handed on, as it is stored
  * (`identity`, RFC 9110 section 12.5.3): ranges and hashes are of those bytes.
  */
-function request(
+async function request(
   url: URL,
   options: HttpOptions,
   stopped: AbortSignal | undefined,
@@ -24,8 +23,9 @@ function request(
     ...(options.from && options.ifRange ? { "if-range": options.ifRange } : {}),
   };
   const stallMs = options.stallMs ?? defaultStallMs;
+  // Loaded when it is needed: most commands ask nobody.
+  const { get } = await (url.protocol === "https:" ? import("node:https") : import("node:http"));
   return new Promise((resolve, reject) => {
-    const get = url.protocol === "https:" ? httpsGet : httpGet;
     const asked = get(
       url,
       { headers, agent: false, ...(stopped ? { signal: stopped } : {}) },

@@ -5,7 +5,7 @@ import { systemClock } from "./clock.ts";
 import { createFiles } from "./files.ts";
 import { cacheDirectory, thisHost } from "./host.ts";
 import { createHttp } from "./http.ts";
-import { NodeProcesses } from "./processes.ts";
+import { lazyProcesses } from "./lazy-processes.ts";
 import { toldProcesses } from "./told-processes.ts";
 
 /** dist/infra/world.js and src/infra/world.ts are both two levels below the package. */
@@ -18,7 +18,7 @@ export interface RealWorld {
 }
 
 export function realWorld(log: Log): RealWorld {
-  const processes = new NodeProcesses();
+  const processes = lazyProcesses();
   const stop = new AbortController();
   const host = thisHost();
   const ports: Ports = {

@@ -78,7 +78,7 @@ export async function theirs(cases: readonly Case[]): Promise<Outcome[]> {
     const said = await Promise.all(scripts.map((lines) => shell(lines.join("\n"), dir)));
     const status = new Map(
       said
-        .flatMap((text) => text.trim().split("\n"))
+        .flatMap((text) => text.split("\n").filter((line) => line !== ""))
         .map((line) => line.split(" ").map(Number) as [number, number]),
     );
     return cases.map((_, index) => {
