@@ -11,15 +11,14 @@ export PATH LD_LIBRARY_PATH
   tree=/lib/modules/$release
 
   # As it was: nothing loaded, nothing set, every file in its place.
-  if [ -e /usr/sbin/iptables ]; then
-    for table in filter raw; do
-      iptables -t $table -F && iptables -t $table -X || :
-    done
-  fi
   rm -rf /usr/lib /usr/sbin /etc/ulogd.conf /etc/iptables /etc/modules-load.d /etc/silo.conf
   mkdir -p /usr/lib/xtables /etc/iptables /etc/modules-load.d
   ln -s "/abi/$abi/bin" /usr/sbin
   ln -s "/abi/$abi/lib/libxtables.so.12" /usr/lib/
+  for table in filter raw; do
+    # Without the translation layer a 32-bit iptables can do nothing.
+    [ "$scenario" = compat-off ] || iptables -t $table -F
+  done
   [ -e /facts/no-module.list ] && while read -r file; do mv "/facts/away$file" "$file"; done </facts/no-module.list
   rm -f /facts/no-module.list
   cp /facts/modules.dep "$tree/modules.dep"

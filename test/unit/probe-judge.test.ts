@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { targetSeverities } from "../../src/core/target-findings.ts";
-import { parseFacts } from "../../src/core/probe/facts.ts";
+import { factBytes, parseFacts } from "../../src/core/probe/facts.ts";
 import { judgeFacts } from "../../src/core/probe/judge.ts";
 import {
   configSymbols,
@@ -563,5 +563,23 @@ describe("the probe and the reader of trees look at the same places", () => {
     ])
       expect(line).toMatch(configSymbols);
     expect("CONFIG_USB=y").not.toMatch(configSymbols);
+  });
+});
+
+describe("bytes of a record", () => {
+  const bytes = (...lines: string[]): string =>
+    factBytes({ name: "x", status: "ok", data: ["/x", ...lines] }).bytes.toString("hex");
+  test("with places and asterisks, without, and as hexdump prints them", () => {
+    expect(bytes("0000000 7f 45", "0000002")).toBe("7f45");
+    expect(bytes(" 7f 45 4c", " 46")).toBe("7f454c46");
+    expect(bytes("7f 45 4c 46 ", "01 ")).toBe("7f454c4601");
+    const line = "01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10";
+    const three = bytes(`0000000 ${line}`, "*", "0000030 ff", "0000031");
+    expect(three).toBe(`${line.replaceAll(" ", "").repeat(3)}ff`);
+  });
+  test("a place made to cost memory costs none", () => {
+    expect(bytes("0000000 00", "*", "ffffffffff").length).toBeLessThanOrEqual(2 * (16 << 20));
+    expect(bytes("*", "ffffffffff 00")).toBe("00");
+    expect(bytes("0000010 00", "*", "0000000 01")).toBe("0001");
   });
 });

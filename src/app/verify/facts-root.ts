@@ -99,7 +99,7 @@ export async function factsOfRoot(dir: string, ports: Ports): Promise<Facts> {
 
 type Add = (name: string, data: readonly string[], status?: FactStatus) => void;
 
-const hex = (bytes: Buffer): string => bytes.toString("hex");
+const hex = (bytes: Buffer): string => ` ${bytes.toString("hex")}`;
 
 async function kernelOf(root: Root, add: Add): Promise<void> {
   const releases = await root.list("/lib/modules");

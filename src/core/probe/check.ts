@@ -25,6 +25,10 @@ export class Check {
   }
   /** Could not be read, and one can be content without. */
   unread(fact: string, reason: string): void {
+    const told = this.findings.some(
+      (one) => one.code === "facts.unread" && one.args.fact === fact && one.args.reason === reason,
+    );
+    if (told) return;
     this.add("facts.unread", { fact, reason }, { file: fact });
   }
   /** Could not be read, and without it nothing can be trusted. */

@@ -72,6 +72,35 @@ function record(name: string, lines: string[]): Fact {
 
 /** A record that carries bytes: its path, and what od printed. */
 export function factBytes(fact: Fact): { readonly path: string; readonly bytes: Buffer } {
-  const [path = "", ...hex] = fact.data;
-  return { path, bytes: Buffer.from(hex.join("").replaceAll(/[^0-9a-fA-F]/g, ""), "hex") };
+  const [path = "", ...lines] = fact.data;
+  const parts: Buffer[] = [];
+  let [length, repeated] = [0, false];
+  const add = (part: Buffer): void => {
+    parts.push(part);
+    length += part.length;
+  };
+  for (const line of lines) {
+    if (line === "*") {
+      repeated = true;
+      continue;
+    }
+    // `od -A x` begins a line with its place; `od -A n` with a space, hexdump with two digits.
+    const place = /^([0-9a-f]{6,10})(?= |$)/.exec(line)?.[1];
+    if (repeated && place !== undefined)
+      add(filled(parts.at(-1), length, Number.parseInt(place, 16)));
+    repeated = false;
+    add(Buffer.from(line.slice(place?.length ?? 0).replaceAll(/[^0-9a-fA-F]/g, ""), "hex"));
+  }
+  return { path, bytes: Buffer.concat(parts) };
+}
+
+/** More than any file the probe reads; a place made to cost memory ends here. */
+const largest = 16 << 20;
+
+/** The lines an asterisk stands for: the one in front, again and again up to the next place. */
+function filled(line: Buffer | undefined, from: number, to: number): Buffer {
+  const size = Math.min(to, largest) - from;
+  return line === undefined || line.length === 0 || size <= 0
+    ? Buffer.alloc(0)
+    : Buffer.alloc(size, line);
 }
