@@ -50,7 +50,7 @@ describe("a kernel compiled on two hosts", () => {
         TARPIT_KIT_CACHE: own,
         DISTCC_DIR: join(dir, "distcc"),
         DISTCC_HOSTS: hosts.hosts.map(({ address }) => `${address}/4,lzo`).join(" "),
-        DISTCC_IO_TIMEOUT: "10",
+        DISTCC_IO_TIMEOUT: "15",
       },
     );
     await until(() => done(first.name) >= 25 && done(second.name) >= 25, ended);

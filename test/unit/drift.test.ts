@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { describeChange } from "../../src/cli/render/drift.ts";
+import { describeChange, describeDrift, reportedLine } from "../../src/cli/render/drift.ts";
+import { makeStyle } from "../../src/cli/render/style.ts";
 import { BuildLogReader } from "../../src/core/build-log.ts";
 import { readDifferences } from "../../src/core/drift/differences.ts";
 import { changeOf } from "../../src/core/drift/explain.ts";
@@ -59,6 +60,49 @@ describe("what the kernel changed, out of the compiler's errors", () => {
       "f gained an argument",
     );
     expect(words("/t/a.c:1:1: warning: too few arguments to function 'f'")).toBeUndefined();
+  });
+});
+
+describe("the radar's words", () => {
+  const row = (version: string, state: "ok" | "failed") => ({
+    version,
+    from: `linux-${version}`,
+    state,
+    seconds: 1,
+    files: 2,
+    ...(state === "ok" ? {} : { change: { kind: "gone" as const, name: "f" } }),
+  });
+  const line = (...releases: ReturnType<typeof row>[]) => ({
+    line: "6.1",
+    series: "linux-6.1.series",
+    arch: "toy",
+    releases,
+    verified: ["6.1.2"],
+    recorded: false,
+  });
+  const said = (one: Parameters<typeof describeDrift>[0][number]) =>
+    describeDrift([one], makeStyle({}, {}, false)).split("\n");
+  test("a line that is broken at its end, one that begins later, one that is well", () => {
+    const broken = line(row("6.1.3", "failed"), row("6.1.2", "ok"));
+    const change = { kind: "gone" as const, name: "f" };
+    expect(
+      said({ ...broken, breaks: { at: "6.1.3", lastGood: "6.1.2", change } }).slice(0, 2),
+    ).toEqual([
+      "Linux 6.1 on toy: breaks at 6.1.3: f is gone (6.1.2 is the last that compiles)",
+      "  6.1.3  failed  1.0 s  2 files  f is gone",
+    ]);
+    const late = line(row("6.1.3", "ok"), row("6.1.2", "ok"), row("6.1.1", "failed"));
+    expect(said(late)[0]).toBe(
+      "Linux 6.1 on toy: compiles from 6.1.2 on; 6.1.1: f is not there yet",
+    );
+    expect(said(late)[3]).toContain("f is not there yet");
+    expect(reportedLine(late)).toMatchObject({
+      state: "failed",
+      trouble: { code: "drift.breaks" },
+    });
+    const well = line(row("6.1.3", "ok"));
+    expect(said(well)[0]).toBe("Linux 6.1 on toy: all 1 releases compile");
+    expect(reportedLine(well).state).toBe("built");
   });
 });
 

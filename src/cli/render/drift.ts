@@ -31,9 +31,31 @@ export function describeChange(change: Change): string {
   }
 }
 
-const reason = ({ change, trouble, state }: DriftRow): string => {
+/** The same of a release that is older than one that compiles: the change is still to come. */
+function describeOlder(change: Change): string {
+  const { name } = change;
+  switch (change.kind) {
+    case "argument-gained":
+      return `${name} still wants more arguments`;
+    case "argument-lost":
+      return `${name} still takes fewer arguments`;
+    case "member-gone":
+      return `${name} has no member ${change.member} yet`;
+    case "gone":
+      return `${name} is not there yet`;
+    case "header-gone":
+      return `the header ${name} is not there yet`;
+    default:
+      return describeChange(change);
+  }
+}
+
+const reason = (
+  { change, trouble, state }: DriftRow,
+  words: (change: Change) => string = describeChange,
+): string => {
   if (state === "skipped") return "not tried: it comes after the first that fails";
-  if (change) return describeChange(change);
+  if (change) return words(change);
   const { what = "", evidence = [] } = trouble ?? {};
   return [what, evidence[0]].filter(Boolean).join(": ");
 };
@@ -49,15 +71,25 @@ function breakWords(
   return `breaks at ${at}: ${why}${last}`;
 }
 
+/** `compiles from 6.1.164 on; 6.1.8: nf_ct_set_closing is not there yet`; undefined when nothing fails. */
+function olderWords(releases: readonly DriftRow[]): string | undefined {
+  const at = releases.findIndex(({ state }) => state === "failed");
+  const failed = releases[at];
+  if (!failed) return undefined;
+  const since = releases.slice(0, at).findLast(({ state }) => state === "ok");
+  return `compiles from ${since?.version} on; ${failed.version}: ${reason(failed, describeOlder)}`;
+}
+
 /** The line's verdict first, then every release. */
 function describeLine(one: DriftLine, style: Style): string {
   const { line, arch, breaks, releases, verified, recorded } = one;
-  const bad = releases.filter(({ state }) => state === "failed").length;
   const title = `Linux ${line} on ${arch}:`;
+  const older = breaks ? undefined : olderWords(releases);
+  const words = breaks ? describeChange : describeOlder;
   const verdict = breaks
     ? style.red(breakWords(breaks, releases))
-    : bad > 0
-      ? style.red(`${bad} of ${releases.length} releases fail`)
+    : older
+      ? style.red(older)
       : style.green(
           `all ${releases.filter(({ state }) => state === "ok").length} releases compile`,
         );
@@ -68,7 +100,7 @@ function describeLine(one: DriftLine, style: Style): string {
       row.state,
       row.seconds === undefined ? "" : `${row.seconds.toFixed(1)} s`,
       row.files === undefined ? "" : row.files < 0 ? "new tree" : `${row.files} files`,
-      row.state === "ok" ? row.from : reason(row),
+      row.state === "ok" ? row.from : reason(row, words),
     ]),
   ).map((text, at) => `  ${paint[(releases[at] as DriftRow).state](text)}`);
   const list = `  verified: ${verified.join(", ")}${recorded ? " (written to patches/manifest.json)" : ""}`;
@@ -81,11 +113,10 @@ export function reportedLine(one: DriftLine): Reported {
   const seconds = one.releases.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
   const base = { title: `drift: Linux ${one.line} on ${one.arch}`, seconds, warnings: [] };
   if (failed.length === 0) return { ...base, state: "built", errors: [] };
-  const evidence = failed.map((row) => `${row.version}: ${reason(row)}`);
+  const words = one.breaks ? describeChange : describeOlder;
+  const evidence = failed.map((row) => `${row.version}: ${reason(row, words)}`);
   const [newest] = failed;
-  const what = one.breaks
-    ? breakWords(one.breaks, one.releases)
-    : `${failed.length} of ${one.releases.length} releases fail`;
+  const what = one.breaks ? breakWords(one.breaks, one.releases) : (olderWords(one.releases) ?? "");
   const trouble = { code: "drift.breaks", what, evidence };
   return { ...base, state: "failed", errors: newest?.errors ?? [], trouble };
 }
