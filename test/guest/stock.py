@@ -214,6 +214,7 @@ def tracked():
 def conntrack():
     both("-A", "INPUT", "-p", "tcp", "-j", "TARPIT")
     both("-A", "OUTPUT", "-m", "conntrack", "--ctstate", "NEW")
+    lab.write("/proc/net/tarpit", "clear")  # of what was crafted before
     for mode in ("tracked", "NOTRACK"):
         if mode == "NOTRACK":
             both("-t", "raw", "-A", "PREROUTING", "-p", "tcp", "-j", "CT", "--notrack")
