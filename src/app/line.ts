@@ -13,6 +13,8 @@ export interface LineNeeds {
   readonly ipv6Fragments?: readonly string[];
   /** Variables for make, e.g. for host tools that today's compilers warn about. */
   readonly make?: readonly string[];
+  /** Variables for the make that compiles the module alone. */
+  readonly moduleMake?: readonly string[];
 }
 
 /** Nothing for a line that is not known as data: it is treated as the others are. */

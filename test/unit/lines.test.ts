@@ -50,7 +50,8 @@ describe.each(lines)("$series, $range", ({ line, range, series, verified }) => {
     expect(data.directory).toBe(directoryOf(version(line)));
     for (const name of [...(data.fragments ?? []), ...(data.ipv6Fragments ?? [])])
       expect(existsSync(join(root, "kernel-configs", `${name}.config`))).toBe(true);
-    for (const variable of data.make ?? []) expect(variable).toMatch(/^[A-Z_]+=[\w-]*$/);
+    for (const variable of [...(data.make ?? []), ...(data.moduleMake ?? [])])
+      expect(variable).toMatch(/^[A-Z_]+=[\w-]*$/);
     expect(parseSpec(line, "/", undefined)).toMatchObject({ kind: "line", line });
     const listing = `linux-${line}.tar.xz linux-${line}.9.tar.xz linux-${line}.10.tar.xz linux-${line}0.11.tar.xz`;
     expect(newestInListing(listing, line)?.text).toBe(`${line}.10`);

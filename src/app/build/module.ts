@@ -42,7 +42,11 @@ async function inTree(
   if (config.settings.get("MODVERSIONS") === "y") throw wantsVersions(plan);
   const prepare = makeCommand(setup, ["modules_prepare"]);
   // Without a whole build there is no Module.symvers: modpost may only warn of symbols the kernel has.
-  const object = makeCommand(setup, ["KBUILD_MODPOST_WARN=1", `${objectPath}.ko`]);
+  const object = makeCommand(setup, [
+    "KBUILD_MODPOST_WARN=1",
+    ...(plan.config.line.moduleMake ?? []),
+    `${objectPath}.ko`,
+  ]);
   await timer.stage("prepare", () => runMake(prepare, plan, logFile, ports));
   const log = await timer.stage("module", () => runMake(object, plan, logFile, ports));
   const module = await signed(
