@@ -301,6 +301,31 @@ describe("the reply", () => {
     expect(other).not.toBe((first + 6) & 0xffff);
   });
 
+  it("has good checksums where folding the sum once gives another carry", async () => {
+    const carries = (...words: number[]): boolean => {
+      const raw = words.reduce((all, word) => all + (word >>> 16) + (word & 0xffff), 0);
+      return (raw & 0xffff) + (raw >>> 16) > 0xffff;
+    };
+    const to = 0xc6336401;
+    const search = (fits: (port: number, from: number) => boolean): Made => {
+      for (let n = 1; n < 1_000_000; n += 1) {
+        const [port, low] = [1024 + (n % 60_000), n >>> 8];
+        const from = (0x0a000000 | low) >>> 0;
+        if (fits(port, from))
+          return { from: `10.${low >>> 16}.${(low >>> 8) & 255}.${low & 255}`, sport: port };
+      }
+      throw new Error("there is none");
+    };
+    const ip = search((_, from) => carries(0x4500, 44, 0x4000, 0x4006, from, to));
+    const tcp = search((port, from) => {
+      const made = { from: [24, 16, 8, 0].map((by) => (from >>> by) & 255).join("."), sport: port };
+      const seq = (1000 + cookie(key, made)) >>> 0;
+      return carries(from, to, 6 + 24, 23, port, seq, 1001, 0x6012, 5, 0x02040000, 1460);
+    });
+    // takeSegment() looks at both.
+    for (const made of [ip, tcp]) expect(await send(made)).toMatchObject({ flags: "SA" });
+  });
+
   it("comes at most so often", async () => {
     const count = async (times: number): Promise<number> => {
       let replies = 0;
@@ -526,6 +551,16 @@ describe("other configurations", () => {
     await host.end();
     await start({}, build("plain", ["MODULE", "CONFIG_PROC_FS"]));
     expect((await send({}))?.rest).toContain("ct=none/-1");
+  });
+
+  it("asks for the route as a vendor's kernel wants it", async () => {
+    await host.ask("unload");
+    await host.end();
+    await start({ mark: 9 }, build("flows", [...usualConfig, "VENDOR_FLOWS"]));
+    expect(await send({})).toMatchObject({
+      options: "020405b4",
+      rest: "ct=untracked/3 mark=9 key=c6336401>c0000207/9",
+    });
   });
 
   it("compiles built in, without /proc and without address translation", () => {
