@@ -9,7 +9,7 @@ const project = (name: string, testTimeout: number) => ({
 });
 /** Files with tests that need the cross compilers as well: run once without and once with them. */
 const alsoWithEveryCompiler = [
-  "test/integration/{package,verify-artifacts}.test.ts",
+  "test/integration/{package,period-extension,verify-artifacts}.test.ts",
   "test/property/elf.test.ts",
   "test/unit/abi.test.ts",
 ];

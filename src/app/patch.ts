@@ -8,7 +8,7 @@ import { openTree } from "./patch/read.ts";
 import { ownDirectory } from "./patch/state.ts";
 import { perform } from "./patch/write.ts";
 import type { PatchRequest, PatchResult } from "./patch/types.ts";
-import { requireKernelTree } from "./tree.ts";
+import { refuseMangledTree, requireKernelTree } from "./tree.ts";
 
 export type { PatchOutcome, PatchRequest, PatchResult } from "./patch/types.ts";
 export { loadSeries, type LoadedSeries } from "./patch/load.ts";
@@ -17,6 +17,7 @@ export { loadSeries, type LoadedSeries } from "./patch/load.ts";
 export async function patchTree(request: PatchRequest, ports: Ports): Promise<PatchResult> {
   const tree = await openTree(request.tree, ports);
   const version = request.series === undefined ? await requireKernelTree(tree, ports) : undefined;
+  if (version) await refuseMangledTree(tree, ports);
   const series = await loadSeries(ports, request.series, version);
   if (request.check) return (await checkOnly(request, tree, series, ports)).result;
   const lock = await lockTree(tree, ports);

@@ -14,6 +14,7 @@ import { locateArtifacts } from "./verify/locate.ts";
 import { checkOlder } from "./verify/older.ts";
 import { loadMetadata, type Metadata } from "./verify/metadata.ts";
 import { checkArchive, checkLoneModule } from "./verify/module.ts";
+import { checkPeriodExtensions } from "./verify/period-extensions.ts";
 import { checkSums } from "./verify/sums.ts";
 
 export interface VerifyReport {
@@ -107,6 +108,7 @@ async function checkBuild(
     report.skipped("kernel.release", "xt_TARPIT.ko", "module-only");
   }
   await checkExtensions({ dir, arch: arch.name }, abis, metadata, report, ports);
+  await checkPeriodExtensions({ dir, arch: arch.name }, abis, report, ports);
 }
 
 function wantedAbis(arch: Arch, metadata: Metadata, report: Report): readonly Abi[] {

@@ -25,6 +25,10 @@ export interface FindingArguments extends TargetFindingArguments {
   } & ExtensionFix;
   "extension.stale": { readonly file: string; readonly than: string } & ExtensionFix;
   "extension.unreadable": { readonly file: string; readonly reason: string } & ExtensionFix;
+  /** Not wrong: which iptables it is for. */
+  "extension.period": { readonly file: string; readonly version: string };
+  "extension.libc": { readonly file: string; readonly needs: string; readonly most: string };
+  "extension.no-hash": { readonly file: string };
   "extension.no-target": { readonly file: string };
   "extension.identity": {
     readonly file: string;
@@ -124,6 +128,9 @@ export const severities: Readonly<Record<FindingCode, Severity>> = {
   "extension.class": "error",
   "extension.stale": "error",
   "extension.unreadable": "error",
+  "extension.period": "info",
+  "extension.libc": "error",
+  "extension.no-hash": "error",
   "extension.no-target": "error",
   "extension.identity": "error",
   "module.missing": "error",

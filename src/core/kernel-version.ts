@@ -89,5 +89,7 @@ export function versionFromMakefile(text: string): KernelVersion | undefined {
     value("SUBLEVEL"),
   ];
   if (!version || !patchlevel || !sublevel) return undefined;
-  return parseKernelRelease(`${version}.${patchlevel}.${sublevel}${value("EXTRAVERSION") ?? ""}`);
+  // Of one that make has to work out first only the beginning would be known: it says nothing.
+  const extra = value("EXTRAVERSION")?.replace(/^.*\$.*$/, "") ?? "";
+  return parseKernelRelease(`${version}.${patchlevel}.${sublevel}${extra}`);
 }

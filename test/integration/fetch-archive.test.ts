@@ -282,13 +282,13 @@ describe("trees", () => {
     const makefile = join(unpack(), "Makefile");
     writeFileSync(makefile, readFileSync(makefile, "utf8").replaceAll("\n", "\r\n"));
     const error = await b.refusal(`./${top}`);
-    expect(error).toMatchObject({ exit: 2, code: "fetch.mangled-tree" });
+    expect(error).toMatchObject({ exit: 2, code: "tree.mangled" });
     expect(error.trouble.what).toContain("CRLF");
   });
   test("letter case lost", async () => {
     execFileSync("rm", [join(unpack(), "net/netfilter/xt_TCPMSS.c")]);
     const error = await b.refusal(`./${top}`);
-    expect(error).toMatchObject({ exit: 2, code: "fetch.mangled-tree" });
+    expect(error).toMatchObject({ exit: 2, code: "tree.mangled" });
     expect(error.trouble.what).toContain("xt_TCPMSS.c");
   });
 });

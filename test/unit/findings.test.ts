@@ -65,6 +65,7 @@ const args = {
   put: "PUT",
   size: 4,
   needs: "NEEDS",
+  most: "MOST",
   count: 1,
   max: 2,
   dropped: 1,

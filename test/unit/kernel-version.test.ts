@@ -117,6 +117,12 @@ describe("versionFromMakefile", () => {
       "VERSION = 2\nPATCHLEVEL = 4\nSUBLEVEL = 37\nEXTRAVERSION = .11\n\nKERNELRELEASE=$(VERSION)\n";
     expect(versionFromMakefile(old)?.text).toBe("2.4.37.11");
   });
+  test("an EXTRAVERSION that only make can work out says nothing", () => {
+    const vendor =
+      "VERSION = 2\nPATCHLEVEL = 4\nSUBLEVEL = 17\nEXTRAVERSION = $(shell cat .name)\n";
+    expect(versionFromMakefile(vendor)?.text).toBe("2.4.17");
+    expect(versionFromMakefile(vendor.replace("= $(", "= -rc2$("))?.text).toBe("2.4.17");
+  });
   test("none", () => {
     expect(versionFromMakefile("all:\n\techo\n")).toBeUndefined();
     expect(versionFromMakefile("VERSION = 6\nPATCHLEVEL =\nSUBLEVEL = 1\n")).toBeUndefined();

@@ -3,6 +3,7 @@ import { environment, failure } from "../../core/errors.ts";
 import { makeArguments, makeEnvironment } from "../../core/make.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { buildExtensions } from "../extension.ts";
+import { buildPeriodExtensions } from "../period-extension.ts";
 import { packageArtifacts } from "../package.ts";
 import { verifyArtifacts } from "../verify-artifacts.ts";
 import { filesBelow, sumsName } from "../verify/sums.ts";
@@ -55,6 +56,7 @@ async function fill(
   ports: Ports,
 ): Promise<readonly string[]> {
   await ports.files.mkdir(dir, 0o755);
+  await buildPeriodExtensions(plan.abis, join(dir, "extensions"), ports);
   if (made.scope === "kernel")
     await timer.stage("artifacts", () => kernelFiles(plan, made, dir, ports));
   else await ports.files.copy(made.module ?? "", join(dir, basename(made.module ?? "")));

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import type { Ports } from "../../ports.ts";
 import { baseText, isTarget } from "../config/base.ts";
+import { periodIdentity } from "../period-extension.ts";
 import { softened } from "../config/requests.ts";
 import type { Artifacts } from "./artifacts.ts";
 import { ownCorner } from "./output.ts";
@@ -38,6 +39,7 @@ export async function buildKey(plan: BuildPlan, ports: Ports): Promise<BuildKey>
     abis: plan.abis,
     packages: plan.packages,
     extension: await ports.files.sha256(join(ports.packageRoot, "extensions", "libxt_TARPIT.c")),
+    period: await periodIdentity(ports),
     tool: plan.toolVersion,
   });
   return { kernel, artifacts };

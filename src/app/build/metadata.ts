@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { showDiagnostic } from "../../core/build-log.ts";
 import type { OlderMake } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
+import { periodSums } from "../period-extension.ts";
 import type { BuildKey } from "./key.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { Compiled } from "./run-make.ts";
@@ -39,7 +40,10 @@ export async function writeMetadata(
       asserted: made.configResult?.asserted ?? null,
       sha256: await ports.files.sha256(made.config),
     },
-    extensions: await extensionSums(plan, dir, ports),
+    extensions: {
+      ...(await extensionSums(plan, dir, ports)),
+      ...(await periodSums(plan.abis, dir, ports)),
+    },
     compiler: plan.compiler,
     epoch: plan.make.epoch,
     commands: made.commands.map((command) => [command.program, ...command.args]),

@@ -17,6 +17,7 @@ import { archFor, loadArch, loadGeneration, loadProfile, refuseOtherGeneration }
 import { ensureTools } from "../doctor.ts";
 import { defaultSpec, fetchSource, type FetchResult } from "../fetch.ts";
 import { loadSeries, type LoadedSeries } from "../patch.ts";
+import { periodTrees } from "../period-extension.ts";
 import { headersOf, type Headers } from "./headers.ts";
 import { planOlder } from "./older.ts";
 import type { StageTimer } from "./stages.ts";
@@ -127,6 +128,7 @@ export async function checkRequest(request: BuildRequest, ports: Ports): Promise
   refuseOddDirectory(ports.cacheDir, "the cache", "put it elsewhere: TARPIT_KIT_CACHE=/some/where");
   const arch = await loadArch(request.arch, ports);
   chooseAbis(arch, request.userland);
+  await periodTrees(ports);
   if (request.profile !== undefined) await loadProfile(request.profile, arch, ports);
 }
 

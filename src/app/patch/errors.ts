@@ -130,7 +130,8 @@ async function wordDiff(expected: string, found: string): Promise<string> {
 }
 
 async function describe(refusal: Refusal): Promise<string[]> {
-  const { patch, path, hunk, line, reason, expected, found, foundLine, looksApplied } = refusal;
+  const { patch, path, hunk, line, reason, expected, found, foundLine, crlf, looksApplied } =
+    refusal;
   const lines = [
     `${path}${hunk === undefined ? "" : `: hunk ${hunk}`} (${patch}:${line}): ${reasons[reason]}`,
   ];
@@ -143,6 +144,7 @@ async function describe(refusal: Refusal): Promise<string[]> {
       lines.push(`  difference:         ${await wordDiff(expected, found)}`);
     }
   }
+  if (crlf) lines.push("  the file has CRLF line ends, the patch has not");
   if (looksApplied) lines.push("  it looks already applied");
   return lines;
 }

@@ -98,6 +98,15 @@ const extensions: Pick<Say, Extract<keyof Say, `extension.${string}`>> = {
     what: `${args.file} is no whole ELF file: ${args.reason}`,
     next: cure(args.file, args),
   }),
+  "extension.period": ({ file, version }) => ({
+    what: `${file} is for iptables ${version} and no other`,
+  }),
+  "extension.libc": ({ file, needs, most }) => ({
+    what: `${file} needs glibc ${needs}, and an iptables of its time has ${most} at most`,
+  }),
+  "extension.no-hash": ({ file }) => ({
+    what: `${file} has no DT_HASH, the only hash table that loaders of its time can read`,
+  }),
   "extension.no-target": ({ file }) => ({ what: `${file} registers no target named TARPIT` }),
   "extension.identity": ({ file, field, expected, actual }) => ({
     what: `${file}: ${field} is ${actual}, expected ${expected}`,

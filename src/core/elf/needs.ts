@@ -24,6 +24,9 @@ export function libraryNeeds(file: ElfFile): LibraryNeeds {
   return { glibc: highest, sysvHash: dynamic.has(tags.hash), gnuHash: dynamic.has(tags.gnuHash) };
 }
 
+/** Whether a version (2.2.5) comes before another or is it. */
+export const atMost = (version: string, other: string): boolean => byNumbers(version, other) <= 0;
+
 function byNumbers(a: string, b: string): number {
   const [left, right] = [a.split(".").map(Number), b.split(".").map(Number)];
   for (let at = 0; at < 3; at += 1) {

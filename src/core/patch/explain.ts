@@ -24,6 +24,8 @@ export function nearestPlace(text: LineIndex, old: readonly string[], guess: num
   return best + 1;
 }
 
+const endsInCrlf = (line: string | undefined): boolean => line?.endsWith("\r\n") === true;
+
 /** Why a hunk fits nowhere: its first line that differs at the place that comes nearest. */
 export function explain(at: RefusedHunk, text: LineIndex, patch: string, path: string): Refusal {
   const { old } = patternOf(at.hunk);
@@ -43,6 +45,7 @@ export function explain(at: RefusedHunk, text: LineIndex, patch: string, path: s
     ...(old[index] === undefined ? {} : { expected: old[index] }),
     ...(found === undefined ? {} : { found }),
     foundLine: start + index,
+    ...(endsInCrlf(lines[0]) && !old.some(endsInCrlf) ? { crlf: true } : {}),
     looksApplied,
   };
 }

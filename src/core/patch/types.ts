@@ -109,6 +109,8 @@ export interface Refusal {
   readonly expected?: string;
   readonly found?: string;
   readonly foundLine?: number;
+  /** The file's lines end in CRLF, those of the hunk do not. */
+  readonly crlf?: true;
   /** What the hunk would do is there already. */
   readonly looksApplied: boolean;
 }
