@@ -14,6 +14,8 @@
 #define RESULT _IO_save_base	/* open_memstream: where to put the text, */
 #define LENGTH _IO_backup_base	/* and how much of it there is */
 
+#define PIECE 4096
+
 static char console[1024];
 static FILE in = { ._fileno = 0 };
 static FILE out = { ._fileno = 1, .START = console, .NEXT = console, .END = console + sizeof(console) };
@@ -90,6 +92,7 @@ FILE *fopen(const char *path, const char *mode)
 	if (fd < 0)
 		return NULL;
 	f->_fileno = fd;
+	f->_IO_read_base = f->_IO_read_ptr = f->_IO_read_end = calloc(1, PIECE);
 	return f;
 }
 
@@ -109,9 +112,31 @@ int setvbuf(FILE *f, char *buffer, int mode, size_t size)
 	return 0;
 }
 
+/*
+ * One byte, or -1. The console's are taken one by one; files in pieces, as some
+ * of /proc give nothing to who asks for less than a line.
+ */
+static int next(FILE *f)
+{
+	unsigned char c;
+	ssize_t n;
+
+	if (!f->_IO_read_base)
+		return read(f->_fileno, &c, 1) == 1 ? c : -1;
+	if (f->_IO_read_ptr == f->_IO_read_end) {
+		n = read(f->_fileno, f->_IO_read_base, PIECE);
+		f->_IO_read_ptr = f->_IO_read_base;
+		f->_IO_read_end = f->_IO_read_base + (n > 0 ? n : 0);
+		if (n <= 0)
+			return -1;
+	}
+	return (unsigned char)*f->_IO_read_ptr++;
+}
+
 ssize_t getline(char **line, size_t *size, FILE *f)
 {
 	size_t n = 0;
+	int c;
 
 	for (;;) {
 		if (n + 2 > *size) {
@@ -123,9 +148,11 @@ ssize_t getline(char **line, size_t *size, FILE *f)
 			*line = more;
 			*size = 2 * *size + 65536;
 		}
-		if (read(f->_fileno, *line + n, 1) != 1)
+		c = next(f);
+		if (c < 0)
 			break;
-		if ((*line)[n++] == '\n')
+		(*line)[n++] = c;
+		if (c == '\n')
 			break;
 	}
 	if (n == 0)
@@ -136,11 +163,10 @@ ssize_t getline(char **line, size_t *size, FILE *f)
 
 char *fgets(char *to, int size, FILE *f)
 {
-	int n = 0;
+	int n = 0, c = 0;
 
-	while (n + 1 < size && read(f->_fileno, to + n, 1) == 1)
-		if (to[n++] == '\n')
-			break;
+	while (n + 1 < size && c != '\n' && (c = next(f)) >= 0)
+		to[n++] = c;
 	to[n] = '\0';
 	return n ? to : NULL;
 }

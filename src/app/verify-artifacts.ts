@@ -87,7 +87,10 @@ async function checkOlderBuild(
   ports: Ports,
 ): Promise<void> {
   await checkOlder(dir, arch, generation, metadata, report, ports);
-  report.skipped("extension", "extensions", "own-iptables");
+  const abis = wantedAbis(arch, metadata, report);
+  await checkPeriodExtensions({ dir, arch: arch.name }, abis, report, ports);
+  if ((await ports.files.list(join(dir, "extensions"))).length === 0)
+    report.skipped("extension", "extensions", "own-iptables");
 }
 
 async function checkBuild(
