@@ -12,7 +12,9 @@ import { writeTar } from "./package/tar.ts";
 import { withScratch } from "./scratch.ts";
 import { readMetadata, type Metadata } from "./verify/metadata.ts";
 
-export type PackageKind = "deb" | "tar" | "dkms";
+/** What --package and a matrix take. */
+export const packageKinds = ["deb", "tar", "dkms"] as const;
+export type PackageKind = (typeof packageKinds)[number];
 
 export interface PackageRequest {
   /** A complete artifact directory; the packages are put into it. */

@@ -8,6 +8,7 @@ import type { Manifest } from "../../core/series.ts";
 import type { Ports } from "../../ports.ts";
 import { archNames, loadArch, loadProfile, profileNames } from "../data.ts";
 import { kernelLines } from "../fetch/pins.ts";
+import { packageKinds } from "../package.ts";
 
 export const defaultFile = "tarpit-kit.json";
 
@@ -72,7 +73,7 @@ async function loadKnown(ports: Ports): Promise<Known> {
     profiles: await profilesOf(archs, ports),
     releases: [...new Set(releases)],
     lines: manifest.lines.map(({ line }) => line),
-    packages: ["deb", "tar"],
+    packages: [...packageKinds],
   };
 }
 
