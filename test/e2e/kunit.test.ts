@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kitOk, launcher, scratch, tool } from "../support/cli.ts";
@@ -63,12 +63,11 @@ describe.each([
   test("the tests compile without a warning at W=1", () => {
     kunit("config");
     const object = "net/netfilter/xt_TARPIT.o";
-    const make = ["make", "-s", "ARCH=um", `O=${build}`, compiler];
-    tool("sh", ["-c", 'cd "$0" && exec "$@" 2>&1', tree, ...make, "prepare"]);
-    const said = tool("sh", [
-      ...["-c", 'cd "$0" && exec "$@" 2>&1', tree, ...make, "W=1", "KCFLAGS=-Werror", object],
-    ]);
-    expect(said).toBe("");
+    const make = ["make", "-s", "ARCH=um", `O=${build}`, compiler, "W=1", object];
+    const said = tool("sh", ["-c", 'cd "$0" && exec "$@" 2>&1', tree, ...make]);
+    // Files of the tree itself are not all clean at W=1.
+    expect(said.split("\n").filter((line) => line.includes("TARPIT"))).toEqual([]);
+    expect(existsSync(join(build, object))).toBe(true);
   });
 
   test.skipIf(!run)(`they pass${run ? "" : " (the long version runs them)"}`, () => {
