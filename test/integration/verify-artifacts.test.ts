@@ -280,8 +280,10 @@ describe("the module", () => {
     expect((await made({ module: ["SIZE_1=16"] })).findings).toEqual([]);
   });
 
-  test("compiled with the COMPAT fields is read as well", async () => {
+  test("compiled with the COMPAT fields, or the hook check of 7.1, is read as well", async () => {
     expect((await made({ module: ["COMPAT"] })).findings).toEqual([]);
+    expect((await made({ module: ["CHECK_HOOKS"] })).findings).toEqual([]);
+    expect((await made({ module: ["COMPAT", "CHECK_HOOKS"] })).findings).toEqual([]);
   });
 
   test("in a packing that cannot be undone here is unchecked, never ok", async () => {

@@ -68,12 +68,14 @@ function readTarget(
   const revisionAt = at + 2n * w + BigInt(nameLength);
   const functions = ((revisionAt + w) / w) * w;
   if (!image.fixups.has(functions)) return undefined;
-  // target, checkentry, destroy, then two more with NETFILTER_XTABLES_COMPAT, then THIS_MODULE.
+  // target, checkentry, destroy, since 7.1 check_hooks, two more with NETFILTER_XTABLES_COMPAT,
+  // then THIS_MODULE and the table's name.
   const isMe = (slot: bigint): boolean =>
     image.fixups.get(functions + slot * w)?.symbol?.name === "__this_module";
-  const compat = isMe(5n);
-  if (!compat && !isMe(3n)) return undefined;
-  const numbers = functions + (compat ? 7n : 5n) * w;
+  const me = [3n, 4n, 5n, 6n].find(isMe);
+  if (me === undefined) return undefined;
+  const compat = me >= 5n;
+  const numbers = functions + (me + 2n) * w;
   const hooksAt = numbers + 4n + (userSize ? 4n : 0n) + (compat ? 4n : 0n);
   const fields = {
     revision: image.number(revisionAt, 1),
