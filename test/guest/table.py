@@ -64,17 +64,17 @@ def main():
                held=held["held"], evicted=held["evicted"], seconds=round(seconds, 3))
 
     more = crowd(gateway, "10.79.0.1", 4000, 400)
-    text, pieces = b"", 0
+    pieces = []
     for piece in in_pieces(lab.setting("PIECE", 512)):
-        text, pieces = text + piece, pieces + 1
-        if pieces > 100000:
+        pieces.append(piece)
+        if len(pieces) > 100000:
             break
     going_on = totals()["evicted"]
     more.stdout.readline()
     after = set(whole())
-    seen = collections.Counter(rows(text))
+    seen = collections.Counter(rows(b"".join(pieces)))
     stayed = before & after
-    lab.report("read", pieces=pieces, rows=sum(seen.values()), stayed=len(stayed), gone=len(before - after),
+    lab.report("read", pieces=len(pieces), rows=sum(seen.values()), stayed=len(stayed), gone=len(before - after),
                during=going_on - held["evicted"], missed=sum(1 for row in stayed if not seen[row]),
                twice=sum(1 for row in stayed if seen[row] > 1))
     for one in (many, more):
