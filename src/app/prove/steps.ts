@@ -10,8 +10,8 @@ export type Way = "loopback" | "wire";
 
 /** Linux probes at about 0.2, 0.4, 0.8, 1.6 s (RFC 9293 section 3.8.6.1); a SYN is sent again after 1 and 3 s. */
 const watchMs = 3600;
-/** 2.4 takes three times its first round trip for the first probe, and a SYN is sent again after 3 s. */
-const olderWatchMs = 7000;
+/** Without time stamps 2.4 begins with 3 s: it probes at about 3 and 9 s, and sends a SYN again after 3 s. */
+const olderWatchMs = 10_500;
 /** For segments on their way before the peer ends a connection. */
 const settleMs = 300;
 /** For what close() may still set off. */
