@@ -1,6 +1,7 @@
 /**
  * The files a series creates, laid out as an external module (Documentation/kbuild/modules.rst): its
- * own header in a directory of its own, the sources beside the Makefile.
+ * own header in a directory of its own, the sources beside the Makefile. Tests stay out: no kernel
+ * that is installed has KUnit.
  */
 export interface ModuleFile {
   readonly name: string;
@@ -10,12 +11,14 @@ export interface ModuleFile {
 export const moduleFiles = (
   created: readonly { readonly path: string; readonly bytes: Buffer }[],
 ): readonly ModuleFile[] =>
-  created.map(({ path, bytes }) => ({
-    name: path.startsWith("include/uapi/")
-      ? `include/${path.slice("include/uapi/".length)}`
-      : (path.split("/").at(-1) ?? ""),
-    bytes,
-  }));
+  created
+    .filter(({ path }) => !path.endsWith("_test.c"))
+    .map(({ path, bytes }) => ({
+      name: path.startsWith("include/uapi/")
+        ? `include/${path.slice("include/uapi/".length)}`
+        : (path.split("/").at(-1) ?? ""),
+      bytes,
+    }));
 
 const defines = (symbols: readonly string[]): string =>
   symbols.map((symbol) => `-DCONFIG_${symbol}_MODULE=1`).join(" ");

@@ -61,6 +61,8 @@ describe("build on a toy of Linux 2.4", () => {
       "image",
       "metadata.json",
       "modules.tar.gz",
+      "provenance.json",
+      "sbom.cdx.json",
       "vmlinux",
     ]);
     expect(metadata()).toMatchObject({
@@ -148,6 +150,8 @@ describe("build on a toy of Linux 2.4", () => {
       "config",
       "ipt_TARPIT.o",
       "metadata.json",
+      "provenance.json",
+      "sbom.cdx.json",
     ]);
     expect(compiles().filter((line) => line.includes("sched.c"))).toHaveLength(0);
     ok(await toy.run(["verify", "--artifacts", toy.out]));

@@ -170,7 +170,13 @@ describe("deb", () => {
     expect(field(deb, "Conflicts")).toBe("xtables-addons-dkms");
     run("dpkg-deb", "-R", deb, join(dir, "out"));
     const source = join(dir, "out/usr/src/xt-tarpit-0.1.0");
-    expect(readdirSync(source)).toEqual(["Makefile", "dkms.conf", "include", "xt_TARPIT.c"]);
+    expect(readdirSync(source)).toEqual([
+      "Makefile",
+      "dkms.conf",
+      "include",
+      "xt_TARPIT.c",
+      "xt_TARPIT_line.h",
+    ]);
     expect(readFileSync(join(source, "dkms.conf"), "utf8")).toContain("6\\.12");
     for (const hook of ["postinst", "prerm"]) run("sh", "-n", join(dir, "out/DEBIAN", hook));
   });

@@ -51,7 +51,7 @@ describe("npm pack", () => {
   test("holds what the program reads and nothing else: no sources, tests, maps, nor tools of ours", () => {
     const tops = new Set(paths().map((path) => path.split("/")[0]));
     const own = ["LICENSE", "README.md", "CHANGELOG.md", "package.json"];
-    const read = ["data", "patches", "kernel-configs", "extensions", "guest"];
+    const read = ["data", "patches", "kernel-configs", "extensions", "guest", "ci-templates"];
     expect([...tops].toSorted()).toEqual([...own, ...read, "dist", "docs"].toSorted());
     expect(
       paths().filter(
@@ -74,10 +74,10 @@ describe("npm pack", () => {
     }
     symlinkSync(join(root, "node_modules", "@types"), join(dir, "node_modules", "@types"));
     writeFileSync(join(dir, "package.json"), '{"type":"module"}');
-    const source = `import { parsePatch, planSeries, type FileDiff } from "tarpit-kit/patch";
-export const diffs: readonly FileDiff[] = parsePatch("", "x.patch");
-export const wrong: number = parsePatch("", "x.patch");
-void planSeries;
+    const source = `import { parse, plan, type FileDiff } from "tarpit-kit/patch";
+export const diffs: readonly FileDiff[] = parse("").diffs;
+export const wrong: number = parse("");
+void plan;
 `;
     writeFileSync(join(dir, "consumer.ts"), source);
     const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"];

@@ -63,7 +63,16 @@ export function seriesCases(
     );
     expect(hunks.filter((hunk) => hunk.fuzz !== 0)).toEqual([]);
     for (const entry of entries(series)) {
-      tool("patch", ["-p1", "-F0", "-s", "-d", gnu, "-i", join(patches, entry)]);
+      tool("patch", [
+        "-p1",
+        "-F0",
+        "-s",
+        "--no-backup-if-mismatch",
+        "-d",
+        gnu,
+        "-i",
+        join(patches, entry),
+      ]);
       tool("git", ["apply", join(patches, entry)], {
         cwd: git,
         env: { GIT_CEILING_DIRECTORIES: dir },
@@ -171,7 +180,16 @@ export function seriesCases(
   test("a tree with the series in is recognised whatever put it there", () => {
     const tree = part("foreign");
     for (const entry of entries(series))
-      tool("patch", ["-p1", "-F0", "-s", "-d", tree, "-i", join(patches, entry)]);
+      tool("patch", [
+        "-p1",
+        "-F0",
+        "-s",
+        "--no-backup-if-mismatch",
+        "-d",
+        tree,
+        "-i",
+        join(patches, entry),
+      ]);
     const ran = kit(["patch", "--check", tree, "--json"]);
     expect(ran.code).toBe(0);
     expect(ran.stdout).toContain("already-applied");

@@ -116,12 +116,14 @@ describe("the manifest", () => {
   });
   test("only that line's list is another", () => {
     const text =
-      '{\n "lines": [\n  {"line": "6.1", "verified": ["6.1.1"]},\n  {"line": "6.12",\n "verified": [\n"6.12.1"\n]}\n]}\n';
-    expect(withVerified(text, "6.12", ["6.12.1", "6.12.2"])).toBe(
+      '{\n "lines": [\n  {"line": "6.1", "series": "linux-6.1.series", "verified": ["6.1.1"]},\n  {"line": "6.12", "series": "linux-6.12.series",\n "verified": [\n"6.12.1"\n]}\n]}\n';
+    expect(withVerified(text, "linux-6.12.series", ["6.12.1", "6.12.2"])).toBe(
       text.replace('[\n"6.12.1"\n]', '["6.12.1", "6.12.2"]'),
     );
-    expect(withVerified(text, "6.1", [])).toContain('{"line": "6.1", "verified": []}');
-    expect(() => withVerified(text, "5.4", [])).toThrow("5.4");
+    expect(withVerified(text, "linux-6.1.series", [])).toContain(
+      '{"line": "6.1", "series": "linux-6.1.series", "verified": []}',
+    );
+    expect(() => withVerified(text, "linux-5.4.series", [])).toThrow("5.4");
   });
 });
 

@@ -6,12 +6,13 @@ import { environment, TarpitError, type Trouble } from "../../core/errors.ts";
 import { partOf, type Shard } from "../../core/matrix/shard.ts";
 import { defaultDrift } from "../../core/matrix/read.ts";
 import type { DriftSettings } from "../../core/matrix/types.ts";
+import { parseKernelVersion } from "../../core/kernel-version.ts";
 import { type ManifestLine, seriesFor } from "../../core/series.ts";
 import type { Ports } from "../../ports.ts";
 import { lockDirectory } from "../build/lock.ts";
 import { type Located, saidIn } from "../build/origins.ts";
 import { withLease } from "../cache/lease.ts";
-import { loadArch } from "../data.ts";
+import { loadArch, loadGeneration } from "../data.ts";
 import { requireTools } from "../doctor.ts";
 import { type Release, releasesOf } from "../fetch/releases.ts";
 import { loadSeries } from "../patch.ts";
@@ -64,7 +65,8 @@ export async function runDrift(request: DriftRequest, ports: Ports): Promise<rea
   if (drift.record) await refuseOutsideCheckout(ports);
   const arch = await loadArch(drift.arch, ports);
   await requireTools(["fetch", "module"], arch, [], ports);
-  const lines = await linesOf(drift, request, ports);
+  const all = await linesOf(drift, mirror, ports);
+  const lines = request.shard ? partOf(all, request.shard) : all;
   return withLease(ports, async () => {
     const results: DriftLine[] = [];
     for (const line of lines)
@@ -82,17 +84,46 @@ async function settingsOf(request: DriftRequest, ports: Ports) {
   return { drift, mirror };
 }
 
+/** The lines that were named; else those of which a release can be had here. */
 async function linesOf(
   settings: DriftSettings,
-  { shard }: DriftRequest,
+  mirror: string | undefined,
   ports: Ports,
 ): Promise<readonly ManifestLine[]> {
   const { lines } = await readManifest(ports);
-  const wanted = lines.filter(
-    ({ line }) => settings.lines.length === 0 || settings.lines.includes(line),
-  );
-  return shard ? partOf(wanted, shard) : wanted;
+  const named = settings.lines.length > 0;
+  const wanted: ManifestLine[] = [];
+  for (const line of lines) {
+    if (named ? !settings.lines.includes(line.line) : await isOlder(line, ports)) continue;
+    if (named || (await canBeHad(line, settings, mirror, ports))) wanted.push(line);
+  }
+  if (wanted.length === 0) throw noReleases(settings.lines.join(", ") || "any line");
+  return wanted;
 }
+
+/** The one object is compiled by kbuild; what came before has other rules. */
+const isOlder = async ({ line }: ManifestLine, ports: Ports): Promise<boolean> => {
+  const version = parseKernelVersion(line);
+  return version !== undefined && (await loadGeneration(version, ports)) !== undefined;
+};
+
+async function canBeHad(
+  line: ManifestLine,
+  settings: DriftSettings,
+  mirror: string | undefined,
+  ports: Ports,
+): Promise<boolean> {
+  try {
+    if ((await chosen(line, settings, mirror, ports)).length > 0) return true;
+  } catch (error) {
+    if (!(error instanceof TarpitError) || error.exit !== 3) throw error;
+  }
+  ports.log.info(`${nameOf(line)}: no release can be had here`);
+  return false;
+}
+
+/** `linux-6.1-early`: a line may have a series for its older releases. */
+const nameOf = ({ series }: ManifestLine): string => series.replace(/\.series$/, "");
 
 export interface PlannedLine {
   readonly line: string;
@@ -109,15 +140,15 @@ export async function planDrift(
   ports: Ports,
 ): Promise<readonly PlannedLine[]> {
   const { drift, mirror } = await settingsOf(request, ports);
-  const all = await linesOf(drift, {}, ports);
-  const wanted = await linesOf(drift, request, ports);
+  const all = await linesOf(drift, mirror, ports);
+  const wanted = request.shard ? partOf(all, request.shard) : all;
   return Promise.all(
     wanted.map(async (line) => {
       const releases = await chosen(line, drift, mirror, ports);
       return {
         line: line.line,
         arch: drift.arch,
-        shard: { index: all.findIndex((one) => one.line === line.line) + 1, of: all.length },
+        shard: { index: all.indexOf(line) + 1, of: all.length },
         releases: releases.map(({ version }) => version.text).toReversed(),
       };
     }),
@@ -134,7 +165,7 @@ async function chosen(
   const manifest = await readManifest(ports);
   const known = await releasesOf(line.line, mirror, ports);
   return known
-    .filter(({ version }) => seriesFor(manifest, version)?.line === line.line)
+    .filter(({ version }) => seriesFor(manifest, version)?.series === line.series)
     .slice(-(settings.most ?? known.length));
 }
 
@@ -142,7 +173,11 @@ async function driftOf(line: ManifestLine, run: Run, ports: Ports): Promise<Drif
   ports.log.stage("drift", `Linux ${line.line}: which releases there are`);
   const releases = await chosen(line, run.settings, run.mirror, ports);
   if (releases.length === 0) throw noReleases(line.line);
-  const home = join(ports.cacheDir, "builds", `drift-${line.line}-${run.arch.name}`);
+  const home = join(
+    ports.cacheDir,
+    "builds",
+    `drift-${nameOf(line).replace("linux-", "")}-${run.arch.name}`,
+  );
   const lock = await lockDirectory(home, "looking at the same line", ports);
   try {
     const series = await loadSeries(ports, line.series);

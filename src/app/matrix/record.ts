@@ -30,7 +30,7 @@ export async function record(
   if (!wanted) return { verified, recorded: false };
   const path = manifestPath(ports);
   const before = await ports.files.readText(path);
-  const after = withVerified(before, line.line, verified);
+  const after = withVerified(before, line.series, verified);
   if (after !== before) await ports.files.write(path, after, 0o644);
   return { verified, recorded: after !== before };
 }

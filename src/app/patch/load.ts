@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
 import { badInput } from "../../core/errors.ts";
+import { moduleFiles } from "../../core/external-module.ts";
 import type { KernelVersion } from "../../core/kernel-version.ts";
 import { limits, newFiles, parsePatch, type Patch, tooLarge } from "../../core/patch/index.ts";
 import {
@@ -68,9 +69,11 @@ const readManifest = async (ports: Ports): Promise<Manifest> =>
 export const ownSeries = async (ports: Ports): Promise<string[]> =>
   (await readManifest(ports)).lines.map(({ series }) => shortName(series));
 
-/** What a series creates, as one text: series of which it is equal are one module. */
+/** The module a series creates, as one text. */
 const creates = (series: LoadedSeries): string =>
-  JSON.stringify(newFiles(series.patches).map(({ path, bytes }) => [path, sha256(bytes)]));
+  JSON.stringify(
+    moduleFiles(newFiles(series.patches)).map(({ name, bytes }) => [name, sha256(bytes)]),
+  );
 
 /** The ranges of kernels whose series create the same files as this one; of a foreign series none. */
 export async function rangesOf(series: LoadedSeries, ports: Ports): Promise<readonly string[]> {
@@ -99,20 +102,21 @@ async function fitting(ports: Ports, version: KernelVersion | undefined): Promis
 
 /** One of ours by name (`linux-6.1`), else a path: a series file, or a directory that has one. */
 async function named(ports: Ports, series: string): Promise<{ path: string; own: boolean }> {
-  const ours = (await readManifest(ports)).lines.map((line) => line.series);
-  const own = ours.find((file) => file === series || shortName(file) === series);
-  if (own !== undefined) return { path: join(ports.packageRoot, "patches", own), own: true };
+  const directory = dirname(manifestPath(ports));
+  const brought = (await ports.files.list(directory)).filter((file) => file.endsWith(".series"));
+  const own = brought.find((file) => file === series || shortName(file) === series);
+  if (own !== undefined) return { path: join(directory, own), own: true };
   const path = resolve(ports.host.cwd, series);
-  const root = await ports.files.realpath(join(ports.packageRoot, "patches"));
+  const root = await ports.files.realpath(directory);
   for (const candidate of [path, join(path, "series")]) {
     const real = await ports.files.realpath(candidate).catch(() => undefined);
     if (real === undefined || (await ports.files.stat(real))?.kind !== "file") continue;
-    return { path: candidate, own: ours.some((file) => real === join(root, file)) };
+    return { path: candidate, own: brought.some((file) => real === join(root, file)) };
   }
   throw badInput("series.unknown", {
     what: `there is no series ${series}`,
     where: path,
-    next: `give the path of a quilt series file, or one of: ${ours.map(shortName).join(", ")}`,
+    next: `give the path of a quilt series file, or one of: ${(await ownSeries(ports)).join(", ")}`,
   });
 }
 

@@ -18,15 +18,15 @@ export function verifiedAfter(
     .map(({ text }) => text);
 }
 
-/** patches/manifest.json with another list for one line; everything else stays byte for byte. */
-export function withVerified(text: string, line: string, verified: readonly string[]): string {
+/** patches/manifest.json with another list for one series; everything else stays byte for byte. */
+export function withVerified(text: string, series: string, verified: readonly string[]): string {
   const list = verified.map((version) => JSON.stringify(version)).join(", ");
   const start = text.search(
-    new RegExp(`"line":\\s*${JSON.stringify(line).replaceAll(".", "\\.")}`),
+    new RegExp(`"series":\\s*${JSON.stringify(series).replaceAll(".", "\\.")}`),
   );
   const key = /"verified":\s*\[[^\]]*\]/g;
   key.lastIndex = Math.max(0, start);
   const found = start < 0 ? null : key.exec(text);
-  if (!found) throw new Error(`the manifest has no list of verified releases for ${line}`);
+  if (!found) throw new Error(`the manifest has no list of verified releases for ${series}`);
   return `${text.slice(0, found.index)}"verified": [${list}]${text.slice(found.index + found[0].length)}`;
 }

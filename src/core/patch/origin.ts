@@ -1,4 +1,4 @@
-import { planSeries, reversed, directed } from "./plan.ts";
+import { planSeries, reversed } from "./plan.ts";
 import type { Entry, FileDiff, Patch, PlannedFile } from "./types.ts";
 
 /** Where a line of a patched file comes from. */
@@ -14,6 +14,7 @@ export interface LineOrigin {
 }
 
 interface Step {
+  /** In the order they were applied in, and as the patch has them: a reversed one is read backwards. */
   readonly diffs: readonly FileDiff[];
   readonly files: readonly (PlannedFile | undefined)[];
   readonly patch: Patch;
@@ -35,7 +36,7 @@ export function originsIn(
   // Of a patch taken out, the last diff comes first.
   const steps = patches.toReversed().map((patch, index) => ({
     patch,
-    diffs: directed(patch),
+    diffs: patch.reverse ? patch.diffs.toReversed() : patch.diffs,
     files: plan.patches[index]?.files.toReversed() ?? [],
   }));
   return (path, line) => trace(path, line, steps);
@@ -48,7 +49,7 @@ function trace(path: string, line: number, steps: readonly Step[]): LineOrigin |
     for (const [index, diff] of diffs.entries()) {
       const file = files[index];
       if (!file || (file.path !== path && file.from !== path)) continue;
-      const found = inDiff(diff, file, at);
+      const found = inDiff(diff, patch.reverse, file, at);
       if (found.hunk !== undefined) {
         const { hunk, line: inPatch, added } = found;
         const origin = { patch: patch.name, hunk, line: inPatch, added };
@@ -71,21 +72,23 @@ type InDiff =
     };
 
 /** `before`: the line's number before this diff was applied. */
-function inDiff(diff: FileDiff, file: PlannedFile, at: number): InDiff {
+function inDiff(diff: FileDiff, reverse: boolean, file: PlannedFile, at: number): InDiff {
+  const [gone, come] = reverse ? ["+", "-"] : ["-", "+"];
   let grown = 0;
   for (const [position, hunk] of diff.hunks.entries()) {
     const placed = file.hunks.find((one) => one.index === position + 1);
-    let here = hunk.newFirst + (placed?.offset ?? 0);
+    let here = (reverse ? hunk.oldFirst : hunk.newFirst) + (placed?.offset ?? 0);
     if (here > at) break;
     let marks = 0;
     for (const [index, op] of [...hunk.ops].entries()) {
       // `\ No newline at end of file` takes a line of the patch.
       const line = hunk.line + 1 + index + marks;
       if (hunk.texts[index]?.endsWith("\n") === false) marks += 1;
-      if (op === "-") grown -= 1;
+      if (op === gone) grown -= 1;
       else {
-        if (op === "+") grown += 1;
-        if (here === at) return { before: at - grown, hunk: position + 1, line, added: op === "+" };
+        if (op === come) grown += 1;
+        if (here === at)
+          return { before: at - grown, hunk: position + 1, line, added: op === come };
         here += 1;
       }
     }
