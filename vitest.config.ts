@@ -21,14 +21,14 @@ export default defineConfig({
       { test: project("unit", 20_000) },
       { test: { ...project("property", 60_000), ...setUp } },
       { test: { ...project("integration", 120_000), ...setUp } },
-      // One at a time: kernels, compilers and guests take the whole machine.
+      // Two at a time: a guest takes one processor, a compiler what is left.
       {
         test: {
           ...project("e2e", 45 * 60_000),
           globalSetup: ["test/support/setup-e2e.ts"],
           include: ["test/e2e/**/*.test.ts", ...alsoWithEveryCompiler],
           env: { TARPIT_KIT_E2E: "1" },
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       // Figures, not tests: npm run bench:target.
