@@ -1,5 +1,3 @@
-import type { MakeSetup } from "./make.ts";
-
 /** What a compiler cache did in one build. */
 export interface CacheStatistics {
   readonly program: "ccache";
@@ -10,11 +8,17 @@ export interface CacheStatistics {
   readonly other: number;
 }
 
-const usesCcache = ({ launcher, buildDir }: MakeSetup): boolean =>
+/** What of a make says whether and where ccache keeps count (MakeSetup). */
+interface Compiling {
+  readonly launcher?: string;
+  readonly buildDir?: string;
+}
+
+const usesCcache = ({ launcher, buildDir }: Compiling): boolean =>
   launcher?.split("/").at(-1) === "ccache" && buildDir !== undefined;
 
 /** Where ccache writes what it did in this build alone (ccache(1), stats_log). */
-export const statisticsLog = (setup: MakeSetup): string | undefined =>
+export const statisticsLog = (setup: Compiling): string | undefined =>
   usesCcache(setup) ? `${setup.buildDir}/ccache-stats.log` : undefined;
 
 /** The log has `# FILE` for each call, and after it the names of the counters it raised. */

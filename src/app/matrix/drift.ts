@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Arch } from "../../core/arch.ts";
-import { type Change, changeOf } from "../../core/drift/explain.ts";
+import { changeOf } from "../../core/drift/explain.ts";
 import { breaksAt, nextProbe } from "../../core/drift/probe.ts";
-import { environment, TarpitError, type Trouble } from "../../core/errors.ts";
+import { environment, TarpitError } from "../../core/errors.ts";
 import { partOf, type Shard } from "../../core/matrix/shard.ts";
 import { defaultDrift } from "../../core/matrix/read.ts";
 import type { DriftSettings } from "../../core/matrix/types.ts";
@@ -10,7 +10,7 @@ import { parseKernelVersion } from "../../core/kernel-version.ts";
 import { type ManifestLine, seriesFor } from "../../core/series.ts";
 import type { Ports } from "../../ports.ts";
 import { lockDirectory } from "../build/lock.ts";
-import { type Located, saidIn } from "../build/origins.ts";
+import { saidIn } from "../build/origins.ts";
 import { withLease } from "../cache/lease.ts";
 import { loadArch, loadGeneration } from "../data.ts";
 import { requireTools } from "../doctor.ts";
@@ -20,37 +20,12 @@ import { compileObject, type Workshop } from "./object.ts";
 import { defaultFile, readFile, readManifest } from "./load.ts";
 import { PreparedTree } from "./prepared.ts";
 import { record, refuseOutsideCheckout } from "./record.ts";
+import type { DriftLine, DriftRow } from "./drift-types.ts";
 
 export interface DriftRequest {
   readonly file?: string;
   /** A part of the lines. */
   readonly shard?: Shard;
-}
-
-export interface DriftRow {
-  readonly version: string;
-  readonly from: string;
-  /** `skipped`: it lies after the first that failed. `absent`: it cannot be brought. */
-  readonly state: "ok" | "failed" | "skipped" | "absent";
-  readonly seconds?: number;
-  /** Files that differ from the release before; -1 for a whole tree. */
-  readonly files?: number;
-  readonly change?: Change;
-  readonly errors?: readonly Located[];
-  readonly trouble?: Trouble & { readonly code: string };
-}
-
-export interface DriftLine {
-  readonly line: string;
-  readonly series: string;
-  readonly arch: string;
-  /** Newest first. */
-  readonly releases: readonly DriftRow[];
-  /** The first release that the series does not do for any more. */
-  readonly breaks?: { readonly at: string; readonly lastGood?: string; readonly change?: Change };
-  readonly verified: readonly string[];
-  /** patches/manifest.json was written. */
-  readonly recorded: boolean;
 }
 
 interface Run {

@@ -3,7 +3,7 @@ import { verifiedAfter, withVerified } from "../../core/drift/record.ts";
 import { badInput } from "../../core/errors.ts";
 import type { ManifestLine } from "../../core/series.ts";
 import type { Ports } from "../../ports.ts";
-import type { DriftRow } from "./drift.ts";
+import type { DriftRow } from "./drift-types.ts";
 import { manifestPath } from "./load.ts";
 
 /** An installed package is not written to: its next version would undo that, unseen. */

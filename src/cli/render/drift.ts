@@ -1,4 +1,4 @@
-import type { DriftLine, DriftRow } from "../../app/matrix/drift.ts";
+import type { DriftLine, DriftRow } from "../../app/matrix/drift-types.ts";
 import type { Change } from "../../core/drift/explain.ts";
 import type { Reported } from "./annotations.ts";
 import { columns } from "./columns.ts";

@@ -1,5 +1,6 @@
 import type { TargetFindingArguments } from "../../core/target-findings.ts";
 import { targetWords, type TargetWords } from "./target-words.ts";
+import type { Words } from "./words.ts";
 import type {
   ConfigReason,
   ExtensionFix,
@@ -8,14 +9,6 @@ import type {
   FindingCode,
   SkipReason,
 } from "../../core/findings.ts";
-
-/** A finding in words, and the next command where there is one. */
-export interface Words {
-  readonly what: string;
-  /** Why it matters. */
-  readonly why?: string;
-  readonly next?: string;
-}
 
 const short = (hash: string): string => hash.slice(0, 12);
 

@@ -1,5 +1,5 @@
 import type { TargetFindingArguments } from "../../core/target-findings.ts";
-import type { Words } from "./findings.ts";
+import type { Words } from "./words.ts";
 
 type Args = TargetFindingArguments;
 type LiveWords = {

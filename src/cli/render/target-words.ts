@@ -1,5 +1,5 @@
 import type { TargetFindingArguments } from "../../core/target-findings.ts";
-import type { Words } from "./findings.ts";
+import type { Words } from "./words.ts";
 import { hostWords } from "./target-words-host.ts";
 import { liveWords } from "./target-words-live.ts";
 import { ruleWords } from "./target-words-rules.ts";

@@ -2,7 +2,7 @@ import { type Budget, budgetFor, LineIndex } from "./line-index.ts";
 import { locate, patternOf } from "./locate.ts";
 import { mergeHunk } from "./merge.ts";
 import { Text } from "./text.ts";
-import type { Hunk, PlacedHunk } from "./types.ts";
+import type { Hunk, PlacedHunk, RefusedHunk } from "./types.ts";
 
 export interface Applied {
   /** The result. */
@@ -14,13 +14,6 @@ export interface Applied {
   readonly merged: number;
   /** The text that was searched. */
   readonly text: LineIndex;
-}
-
-export interface RefusedHunk {
-  readonly index: number;
-  readonly hunk: Hunk;
-  readonly guess: number;
-  readonly reason: "no-match" | "no-newline" | "too-costly";
 }
 
 /** The file as it is written: input lines are copied up to where hunks change something. */

@@ -1,8 +1,7 @@
 import type { LineIndex } from "./line-index.ts";
 import { locate, patternOf } from "./locate.ts";
 import { reverseHunk } from "./reverse.ts";
-import type { RefusedHunk } from "./apply.ts";
-import type { Refusal } from "./types.ts";
+import type { Refusal, RefusedHunk } from "./types.ts";
 
 /** A line in more places than this says nothing about where a hunk belongs. */
 const tooCommon = 100;

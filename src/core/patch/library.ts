@@ -3,7 +3,8 @@ import { formatPatch } from "./format.ts";
 import { toBytes } from "./new-files.ts";
 import { parsePatch } from "./parse.ts";
 import { directed, planSeries, type Plan, reversed, touchedPaths } from "./plan.ts";
-import { fileEntry, Text } from "./text.ts";
+import { fileEntry } from "./entry.ts";
+import { Text } from "./text.ts";
 import type { Entry, OnRefusal, Patch } from "./types.ts";
 
 /**

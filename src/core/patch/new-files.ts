@@ -1,7 +1,7 @@
 import { targetOf } from "./target.ts";
 import { planFile } from "./plan-file.ts";
 import { directed } from "./plan.ts";
-import { type FileEntry, textOf } from "./text.ts";
+import { type FileEntry, textOf } from "./entry.ts";
 import { PlannedTree } from "./tree.ts";
 import type { Patch } from "./types.ts";
 

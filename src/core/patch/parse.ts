@@ -1,28 +1,13 @@
 import { badInput } from "../errors.ts";
+import { limits, splitLines, tooLarge } from "./lines.ts";
 import { headerName, unquote } from "./names.ts";
 import { hunkAt, isHunkHeader } from "./parse-hunk.ts";
 import type { FileDiff, GitHeader, HeaderName, Hunk } from "./types.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Far above any real patch, far below what the memory holds. */
-export const limits = { bytes: 256 << 20, lines: 10_000_000, hunks: 1_000_000 } as const;
-
 /** Two paths of PATH_MAX bytes with every byte of them as an octal escape. */
 const maxHeader = 2 * 4 * 4096 + 100;
-
-/** Lines with their newlines; a last line without one stays without. `where` names the text should it have too many. */
-export function splitLines(text: string, where = "a text"): string[] {
-  const lines: string[] = [];
-  let start = 0;
-  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
-    if (lines.length >= limits.lines) throw tooLarge(where, `${limits.lines} lines`);
-    lines.push(text.slice(start, end + 1));
-    start = end + 1;
-  }
-  if (start < text.length) lines.push(text.slice(start));
-  return lines;
-}
 
 /** Headers of the file diff that is being read. */
 interface Draft {
@@ -176,14 +161,6 @@ class Parser {
     this.#diffs.push({ ...draft, hunks });
   }
 }
-
-/** A patch, or a file that one is for, beyond the limits. */
-export const tooLarge = (where: string, limit: string): Error =>
-  badInput("patch.too-large", {
-    what: `this has more than ${limit}`,
-    where,
-    next: "split it into several",
-  });
 
 export const malformed = (patch: string, line: number, what: string): Error =>
   badInput("patch.malformed", {

@@ -4,7 +4,8 @@ import { explain } from "./explain.ts";
 import { rejectText } from "./reject.ts";
 import { gitNames, treePath } from "./names.ts";
 import { targetOf } from "./target.ts";
-import { type FileEntry, fileEntry, Text, textOf } from "./text.ts";
+import { type FileEntry, fileEntry, textOf } from "./entry.ts";
+import { Text } from "./text.ts";
 import type { PlannedTree } from "./tree.ts";
 import type {
   Entry,

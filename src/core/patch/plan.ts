@@ -3,7 +3,7 @@ import { planFile } from "./plan-file.ts";
 import { reverseDiff } from "./reverse.ts";
 import { candidates } from "./target.ts";
 import { treePath } from "./names.ts";
-import { textOf } from "./text.ts";
+import { textOf } from "./entry.ts";
 import { PlannedTree } from "./tree.ts";
 import type { Entry, FileDiff, OnRefusal, Patch, PlannedPatch, Refusal } from "./types.ts";
 

@@ -1,4 +1,4 @@
-import { splitLines } from "./parse.ts";
+import { splitLines } from "./lines.ts";
 import type { FileDiff, PlannedFile } from "./types.ts";
 
 const header = /^@@ -(\d+)((?:,\d+)?) \+(\d+)((?:,\d+)?) @@/;

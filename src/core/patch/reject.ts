@@ -1,5 +1,5 @@
 import { formatPatch } from "./format.ts";
-import type { RefusedHunk } from "./apply.ts";
+import type { RefusedHunk } from "./types.ts";
 
 /** The hunks that did not fit, as a patch of their own: what GNU patch writes to FILE.rej. */
 export function rejectText(path: string, refused: readonly RefusedHunk[]): string {

@@ -1,5 +1,4 @@
-import { limits, splitLines, tooLarge } from "./parse.ts";
-import type { Entry } from "./types.ts";
+import { limits, splitLines, tooLarge } from "./lines.ts";
 
 /**
  * A file's text (latin1) and where its lines start. Most lines of a file only pass through:
@@ -44,17 +43,3 @@ export class Text {
     return this.text.startsWith(line, start);
   }
 }
-
-export type FileEntry = Extract<Entry, { kind: "file" }>;
-
-/** An entry whose lines are made when someone looks at them. */
-export const fileEntry = (text: Text, mode: number | undefined): FileEntry => ({
-  kind: "file",
-  mode,
-  text,
-  get lines() {
-    return text.lines;
-  },
-});
-
-export const textOf = (entry: FileEntry): Text => entry.text ?? new Text(entry.lines.join(""));

@@ -73,6 +73,14 @@ export type Entry =
       readonly text?: Text;
     };
 
+/** A hunk that fits nowhere, and where it was looked for first. */
+export interface RefusedHunk {
+  readonly index: number;
+  readonly hunk: Hunk;
+  readonly guess: number;
+  readonly reason: "no-match" | "no-newline" | "too-costly";
+}
+
 export interface PlacedHunk {
   /** From 1, as `patch` counts. */
   readonly index: number;
