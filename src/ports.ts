@@ -23,6 +23,8 @@ export interface Files {
   /** UTF-8 text. Rejects with ENOENT and friends as node:fs does. */
   readText(path: string): Promise<string>;
   readBytes(path: string): Promise<Buffer>;
+  /** Standard input to its end, whatever it is: a file, a pipe, a socket, a terminal. */
+  readInput(): Promise<Buffer>;
   /** Up to `length` bytes from `offset`. */
   readSlice(path: string, offset: number, length: number): Promise<Buffer>;
   /** Writes beside and renames, so a reader sees the old bytes or the new ones. Makes the directory. */

@@ -1,9 +1,9 @@
-import { resolve } from "node:path";
 import { badInput } from "../core/errors.ts";
 import { lintRules, type LintResult } from "../core/rules/lint.ts";
 import { familyOf, printRules, undoRules, type PrintedRule } from "../core/rules/print.ts";
 import { parseRules, type RuleSet } from "../core/rules/parse.ts";
 import type { Ports } from "../ports.ts";
+import { readGiven } from "./given-file.ts";
 
 export interface LintRequest {
   /** Standard input without one. */
@@ -20,9 +20,10 @@ async function readRules(
   file: string | undefined,
   ports: Ports,
 ): Promise<{ name: string; text: string; set: RuleSet }> {
-  const path = file === undefined || file === "-" ? "/dev/stdin" : resolve(ports.host.cwd, file);
-  const name = path === "/dev/stdin" ? "standard input" : (file as string);
-  const text = (await ports.files.readBytes(path)).toString("utf8");
+  const given = file === "-" ? undefined : file;
+  const name = given ?? "standard input";
+  const bytes = given === undefined ? ports.files.readInput() : readGiven(given, ports);
+  const text = (await bytes).toString("utf8");
   const set = parseRules(text);
   if (set.tables.length > 0 || text.trim() === "" || text.startsWith("#"))
     return { name, text, set };

@@ -1,10 +1,10 @@
-import { resolve } from "node:path";
 import { badInput, environment } from "../core/errors.ts";
 import { counters } from "../core/probe/judge-state.ts";
 import { hostFacts } from "../core/probe/host.ts";
 import { rulesOf } from "../core/probe/judge-width.ts";
 import { parseTable, tableVersion, versionOfTable, type HeldTable } from "../core/stuck/table.ts";
 import type { Ports } from "../ports.ts";
+import { readGiven } from "./given-file.ts";
 import { collectFacts, sshCommand } from "./verify/facts.ts";
 
 export interface StuckRequest {
@@ -41,7 +41,7 @@ export async function readStuck({ file, host }: StuckRequest, ports: Ports): Pro
 }
 
 async function fromFile(file: string, ports: Ports): Promise<Reading> {
-  const text = (await ports.files.readBytes(resolve(ports.host.cwd, file))).toString("latin1");
+  const text = (await readGiven(file, ports)).toString("latin1");
   return { subject: file, ...split(text, file) };
 }
 

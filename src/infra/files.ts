@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { addAbortSignal } from "node:stream";
 import type { CreateOptions, FileInfo, Files } from "../ports.ts";
 import { makeDirectory } from "./directories.ts";
 import { takeLock } from "./file-lock.ts";
@@ -117,6 +118,21 @@ async function readBytes(path: string): Promise<Buffer> {
   return size < 1 << 20 ? readFileSync(path) : fs.readFile(path);
 }
 
+/**
+ * From the descriptor that is open: /dev/stdin is not on every machine (udev makes it), cannot be opened
+ * when it is a socket (open(2): ENXIO), nor when another user made the pipe (su, sudo).
+ */
+async function readInput(stop?: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  try {
+    const input = stop ? addAbortSignal(stop, process.stdin) : process.stdin;
+    for await (const chunk of input) chunks.push(chunk as Buffer);
+  } catch (error) {
+    throw named(error, "standard input");
+  }
+  return Buffer.concat(chunks);
+}
+
 async function readSlice(path: string, offset: number, length: number): Promise<Buffer> {
   const handle = await fs.open(path, "r");
   try {
@@ -185,10 +201,11 @@ async function copy(from: string, to: string): Promise<void> {
   );
 }
 
-/** The Files port on node:fs. */
-export const createFiles = (): Files => ({
+/** The Files port on node:fs; `stop` ends the wait for standard input. */
+export const createFiles = (stop?: AbortSignal): Files => ({
   readText: (path) => fs.readFile(path, "utf8"),
   readBytes,
+  readInput: () => readInput(stop),
   readSlice,
   write,
   create,

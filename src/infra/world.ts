@@ -22,7 +22,7 @@ export function realWorld(log: Log): RealWorld {
   const stop = new AbortController();
   const host = thisHost();
   const ports: Ports = {
-    files: createFiles(),
+    files: createFiles(stop.signal),
     processes: toldProcesses(processes, log),
     http: createHttp(stop.signal),
     clock: systemClock(stop.signal),

@@ -27,6 +27,28 @@ def kit(*args, env=None, text=None):
                           env={**os.environ, "HOME": "/tmp", "TARPIT_KIT_CACHE": "/tmp/cache", **(env or {})})
 
 
+def start_kit(*args, **more):
+    return subprocess.Popen([*KIT, *args], text=True, env={**os.environ, "HOME": "/tmp", "TARPIT_KIT_CACHE": "/tmp/cache"},
+                            **{"stdout": subprocess.PIPE, **more})
+
+
+def told(*args, **more):
+    """What --json says; everything that was said when it is an error."""
+    done = kit(*args, "--json", **more)
+    answer = json.loads(done.stdout or "{}")
+    if "error" in answer or not answer:
+        raise RuntimeError(f"{' '.join(args)}: {done.returncode} {done.stdout}{done.stderr}")
+    return answer
+
+
+def until(seen, what):
+    for _ in range(1200):
+        if seen():
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"never came: {what}")
+
+
 def use(backend):
     for name in ("iptables", "ip6tables"):
         for verb in ("", "-save", "-restore"):
@@ -41,13 +63,19 @@ def modules():
 
 
 def saved():
-    """Every rule of the machine, both backends and families, without counters and dates."""
+    """Every rule and own chain of the machine, both backends and families, without counters and dates."""
     found = []
     for backend in BACKENDS:
         for name in ("iptables", "ip6tables"):
             out = lab.run(f"{name}-{backend}-save").stdout
-            found += [f"{backend} {name} {line}" for line in out.splitlines() if not line.startswith(("#", ":"))]
+            found += [f"{backend} {name} {line}" for line in out.splitlines()
+                      if not line.startswith(("#", ":")) or " - [" in line]
     return found
+
+
+def rules(lines):
+    """Of what is saved. A table that a rule brought in stays when it is empty: no command of iptables takes it out."""
+    return sorted(line for line in lines if line.split()[2][0] in "-:")
 
 
 def namespaces():
@@ -58,6 +86,17 @@ def namespaces():
         except OSError:
             pass
     return len(found)
+
+
+def peers():
+    """Processes that run the test of verify --live."""
+    found = 0
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            found += "live-peer" in lab.read(path)
+        except OSError:
+            pass
+    return found
 
 
 def live(name, *args, env=None):
@@ -73,7 +112,8 @@ def live(name, *args, env=None):
         lab.report("trouble", name=name, text=(done.stdout + done.stderr)[-2000:])
     lab.report("live", name=name, code=done.returncode, same_rules=before[0] == after[0],
                same_namespaces=before[1] == after[1], left=[one for one in after[2] if one not in before[2]],
-               findings=[{"code": one["code"], "severity": one["severity"], "what": one["what"], "args": one["args"]}
+               findings=[{"code": one["code"], "severity": one["severity"], "what": one["what"], "args": one["args"],
+                          "where": one["evidence"]["file"]}
                          for one in findings],
                checked=[one["check"] for one in checked])
 
@@ -96,14 +136,8 @@ def without(name, env_dir):
 def killed(number):
     """verify --live is killed in the middle of it: nothing of it may stay."""
     before = saved()
-    process = subprocess.Popen([*KIT, "verify", "--live"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               env={**os.environ, "HOME": "/tmp", "TARPIT_KIT_CACHE": "/tmp/cache"})
-    peer = ""
-    for _ in range(600):
-        peer = lab.run("sh", "-c", "grep -l live-peer /proc/[0-9]*/cmdline 2>/dev/null | grep -v self").stdout
-        if peer.strip() and namespaces() > 1:
-            break
-        time.sleep(0.05)
+    process = start_kit("verify", "--live", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: peers() and namespaces() > 1, "the test in its namespace")
     was = namespaces()
     process.send_signal(number)
     process.wait()
@@ -130,47 +164,38 @@ def messages():
                        kernel=" ".join(kernel)[:400])
 
 
+def shell(lines):
+    return [subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False) for line in lines]
+
+
 def printed():
-    """Each set of rules is accepted, is clean under lint, and goes away again by its own last words."""
-    ssh = {"SSH_CONNECTION": "203.0.113.9 50000 192.0.2.1 22"}
-    ssh6 = {"SSH_CONNECTION": "2001:db8::9 50000 2001:db8::1 22"}
-    cases = [
-        ("all", "4", [], {}),
-        ("ssh", "4", ["--log"], ssh),
-        ("one port", "4", ["--ports", "23", "--own", "192.0.2.0/24", "--log"], ssh),
-        ("ports", "4", ["--ports", "23,135:139,445", "--own", "192.0.2.0/24", "--own", "198.51.100.7", "--log"], ssh),
-        ("ipv6", "6", ["--ports", "23,445", "--own", "2001:db8:5::/48", "--log"], ssh6),
-    ]
-    for backend in BACKENDS:
+    """Each set of rules is accepted, and goes away again by its own last words; what is saved meanwhile is linted."""
+    for case in json.loads(lab.read("/printed.json")):
+        backend, program = case["backend"], case["program"]
         use(backend)
-        # One way into the kernel takes all of them, the other those that differ most.
-        for name, family, args, env in cases if backend == "nft" else cases[3:]:
-            program = "ip6tables" if family == "6" else "iptables"
-            empty = saved()
-            form = kit("rules", "print", "INPUT", *args, "--as", "ip6tables" if family == "6" else "iptables", env=env)
-            lines = [line for line in form.stdout.splitlines()]
-            commands = [line for line in lines if line and not line.startswith("#")]
-            back = lines.index("# to go back") + 1
-            undo = [line[2:] for line in lines[back:] if line.startswith(f"# {program} -")]
-            ran = [subprocess.run(["sh", "-c", one], capture_output=True, text=True, check=False) for one in commands]
-            lint = subprocess.run(["sh", "-c", f"{program}-save -c"], capture_output=True, text=True, check=True)
-            found = kit("rules", "lint", "--json", text=lint.stdout)
-            undone = [subprocess.run(["sh", "-c", one], capture_output=True, text=True, check=False) for one in undo]
-            drop = lab.run(program, "-D", "INPUT", "-j", "DROP")
-            lab.report("printed", backend=backend, name=name, commands=len(commands), undo=len(undo),
-                       failed=[f"{one.args[2]}: {one.stderr}" for one in ran + undone if one.returncode] + ([] if drop.returncode == 0 else [drop.stderr]),
-                       lint=[one["code"] for one in json.loads(found.stdout)["findings"] if one["severity"] != "info"],
-                       gone=sorted(saved()) == sorted(empty), left=[one for one in saved() if one not in empty])
-            if name in ("ssh", "ports"):
-                restored(backend, name, program, args, env)
+        empty = rules(saved())
+        ran = shell(case["commands"])
+        text = lab.need(f"{program}-save", "-c")
+        if case["name"] == "all":
+            piped = told("rules", "lint", text=text)["findings"]
+            lab.report("piped", lint=[one["code"] for one in piped if one["severity"] != "info"])
+        ran += shell([*case["undo"], f"{program} -D INPUT -j DROP"])
+        after = rules(saved())
+        lab.report("printed", backend=backend, name=case["name"], saved=text,
+                   failed=[f"{one.args[2]}: {one.stderr}" for one in ran if one.returncode],
+                   gone=after == empty, left=[one for one in after if one not in empty])
+        if "restore" in case:
+            restored(case)
     use("nft")
 
 
-def restored(backend, name, program, args, env):
-    text = kit("rules", "print", "INPUT", *args, "--as", "restore", env=env).stdout
-    done = [subprocess.run([f"{program}-restore", "--noflush", *more], input=text, capture_output=True, text=True, check=False)
+def restored(case):
+    program = case["program"]
+    done = [subprocess.run([f"{program}-restore", "--noflush", *more], input=case["restore"], capture_output=True,
+                           text=True, check=False)
             for more in (["--test"], [])]
-    lab.report("restored", backend=backend, name=name, failed=[one.stderr for one in done if one.returncode],
+    lab.report("restored", backend=case["backend"], name=case["name"],
+               failed=[one.stderr for one in done if one.returncode],
                tarpit=lab.need(f"{program}-save").count("-j TARPIT"))
     for table in ("raw", "filter"):
         lab.need(program, "-t", table, "-F")
@@ -185,14 +210,18 @@ def own_rules_again(program):
         lab.need("iptables-legacy", "-A", "FORWARD", "-s", "192.0.2.2", "-j", "DROP")
 
 
+def at_once(*commands):
+    """What each of them prints: both processors have something to do."""
+    return [one.communicate(timeout=300)[0] for one in [start_kit(*words) for words in commands]]
+
+
 def stuck():
     """Seven connections of one peer are held: what stuck says of them in each of its forms."""
     lab.make_namespace("peer")
     lab.cable("near", "far", "peer", "10.7.0", "fd07", 7)
     lab.need("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "23", "-j", "TARPIT")
-    log = subprocess.Popen([*KIT, "stuck", "--log", "--interval", "1"], stdout=subprocess.PIPE, text=True,
-                           env={**os.environ, "HOME": "/tmp"})
-    time.sleep(3)
+    with open("/tmp/stuck.log", "w", encoding="utf-8") as out:
+        log = start_kit("stuck", "--log", "--interval", "1", stdout=out)
     held = []
     with lab.namespace("peer"):
         for _ in range(7):
@@ -200,20 +229,34 @@ def stuck():
             one.setblocking(False)
             one.send(b"x" * 64)
             held.append(one)
-    time.sleep(3)
-    told = json.loads(kit("stuck", "--json").stdout)["results"][0]
+    until(lambda: "held" in lab.read("/tmp/stuck.log"), "the line of who is held")
     table = lab.read("/proc/net/tarpit")
-    metrics = kit("stuck", "--prometheus").stdout
-    human = kit("stuck").stdout
-    facts = [one["code"] for one in json.loads(kit("verify", "--json").stdout)["findings"]]
+    now, metrics, human, verify = at_once(("stuck", "--json"), ("stuck", "--prometheus"), ("stuck",), ("verify", "--json"))
     for one in held:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         one.close()
-    time.sleep(3)
-    after = json.loads(kit("stuck", "--json").stdout)["results"][0]
+    until(lambda: "let-go" in lab.read("/tmp/stuck.log"), "the line of who has let go")
+    after = told("stuck")["results"][0]
     log.send_signal(signal.SIGINT)
-    lines = log.communicate(timeout=30)[0].splitlines()
-    lab.report("stuck", told=told, table=table, metrics=metrics, human=human, verify=facts, after=after, log=lines, log_code=log.returncode)
+    log.wait(timeout=60)
+    lab.report("stuck", told=json.loads(now)["results"][0], table=table, metrics=metrics, human=human,
+               verify=[one["code"] for one in json.loads(verify)["findings"]], after=after,
+               log=lab.read("/tmp/stuck.log").splitlines(), log_code=log.returncode)
+
+
+def stock():
+    """The same with the module of xtables-addons in the place of ours."""
+    lab.need("iptables", "-F")
+    lab.need("rmmod", "xt_TARPIT")
+    if os.path.exists("/stock/xt_TARPIT.ko"):
+        os.rename(MODULE, "/tmp/ours.ko")
+        subprocess.run(["cp", "/stock/xt_TARPIT.ko", MODULE], check=True)
+        lab.need("depmod", "-a")
+        live("stock, nft")
+        lab.need("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "23", "-j", "TARPIT")
+        shown, metrics = start_kit("stuck"), start_kit("stuck", "--prometheus", stderr=subprocess.DEVNULL)
+        lab.report("estimate", text=shown.communicate(timeout=300)[0], code=shown.returncode,
+                   metrics=metrics.communicate(timeout=300)[0], metrics_code=metrics.returncode)
 
 
 def prepare():
@@ -227,13 +270,11 @@ def prepare():
     lab.need("depmod", "-a")
 
 
-def main():
-    prepare()
-    own_rules()
+def causes():
+    """Nothing is wrong, then one thing of iptables' own: verify --live has to name it."""
     for backend in BACKENDS:
         use(backend)
         live(f"ours, {backend}")
-    use("nft")
     without("TARPIT", "/tmp/no-tarpit")
     for backend in BACKENDS:
         use(backend)
@@ -243,10 +284,9 @@ def main():
     for backend in BACKENDS:
         use(backend)
         live(f"wrong size, {backend}", env={"XTABLES_LIBDIR": "/tmp/wrong-size"})
-    use("nft")
-    for number in (signal.SIGKILL, signal.SIGTERM):
-        killed(number)
-    lab.run("rmmod", "xt_TARPIT")
+
+
+def no_module():
     os.rename(MODULE, "/tmp/xt_TARPIT.ko")
     lab.need("depmod", "-a")
     for backend in BACKENDS:
@@ -254,22 +294,27 @@ def main():
         live(f"no module, {backend}")
     os.rename("/tmp/xt_TARPIT.ko", MODULE)
     lab.need("depmod", "-a")
+
+
+def uses():
+    """What a running target is asked, and the modules that are not ours."""
+    use("nft")
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        killed(number)
+    lab.run("rmmod", "xt_TARPIT")
+    no_module()
     use("nft")
     lab.need("modprobe", "xt_TARPIT")
     messages()
     printed()
     stuck()
-    lab.need("iptables", "-F")
-    lab.need("rmmod", "xt_TARPIT")
-    if os.path.exists("/stock/xt_TARPIT.ko"):
-        os.rename(MODULE, "/tmp/ours.ko")
-        lab.write("/tmp/nothing", "")
-        subprocess.run(["cp", "/stock/xt_TARPIT.ko", MODULE], check=True)
-        lab.need("depmod", "-a")
-        live("stock, nft")
-        lab.need("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "23", "-j", "TARPIT")
-        lab.report("estimate", text=kit("stuck").stdout, code=kit("stuck").returncode,
-                   watch=kit("stuck", "--prometheus").returncode)
+    stock()
+
+
+def main():
+    prepare()
+    own_rules()
+    {"causes": causes, "uses": uses}[lab.setting("PART", "")]()
 
 
 if __name__ == "__main__":

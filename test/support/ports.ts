@@ -42,6 +42,9 @@ export class MemoryFiles implements Files {
   async readBytes(path: string): Promise<Buffer> {
     return Buffer.from(this.#bytes(path));
   }
+  async readInput(): Promise<Buffer> {
+    return Buffer.from(this.#bytes("standard input"));
+  }
   async readSlice(path: string, offset: number, length: number): Promise<Buffer> {
     return Buffer.from(this.#bytes(path).subarray(offset, offset + length));
   }

@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { badInput, environment } from "../../core/errors.ts";
 import { parseFacts, type Facts } from "../../core/probe/facts.ts";
 import type { Command, Ports, RunResult } from "../../ports.ts";
+import { readGiven } from "../given-file.ts";
 import { factsOfRoot } from "./facts-root.ts";
 
 /** Where the facts come from: one of these. */
@@ -59,7 +60,7 @@ async function rootFacts(given: string, ports: Ports): Promise<Facts> {
 }
 
 async function fileFacts(given: string, ports: Ports): Promise<Facts> {
-  const text = (await ports.files.readBytes(resolve(ports.host.cwd, given))).toString("utf8");
+  const text = (await readGiven(given, ports)).toString("utf8");
   const facts = parseFacts(text);
   if (facts) return facts;
   throw badInput("verify.facts", {

@@ -46,7 +46,7 @@ export const liveWords: LiveWords = {
     next: "run it as root, on a kernel with CONFIG_NET_NS",
   }),
   "live.not-held": ({ state }) => ({
-    what: `the handshake was made, and the connection was not held: ${state}`,
+    what: `the rule was taken, and a connection was not held: ${state}`,
     why: "a tarpit answers SYN, then keeps the window closed and ignores the FIN",
   }),
   "live.conntrack": ({ before, after }) => ({
