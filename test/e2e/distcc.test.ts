@@ -13,7 +13,7 @@ let hosts: NetHosts;
 
 /** A small kernel: what the target needs and no more. */
 const kernel = ["build", "--arch", "sparc64", "--kernel", "debian:6.1", "--base", "allnoconfig"];
-const small = [...kernel, "--userland", "64"];
+const small = [...kernel, "--set", "MODULES=y", "--userland", "64"];
 
 const logOf = (name: string): string => join(dir, `${name}.log`);
 /** Compilations a host has done; distccd writes one COMPILE_OK line each. */

@@ -328,6 +328,13 @@ describe("bad input to build", () => {
     await refused([...base(), "--base", join(toy.dir, "gone.config")], 2, "gone.config");
   });
 
+  test("a kernel without modules has the target built in", async () => {
+    const wanted = ["MODULES=n", "IP_NF_TARGET_TARPIT=y", "IP6_NF_TARGET_TARPIT=y"];
+    ok(await toy.run([...base(), ...wanted.flatMap((one) => ["--set", one])]));
+    expect(readFileSync(join(place(), "config"), "utf8")).toContain("CONFIG_IP_NF_TARGET_TARPIT=y");
+    ok(await toy.run(["verify", "--artifacts", toy.out]));
+  });
+
   test("the owner's own .config is a base; what is in it stays", async () => {
     const own = join(toy.dir, "own.config");
     writeFileSync(

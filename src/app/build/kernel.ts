@@ -67,7 +67,10 @@ export async function compileKernel(
 ): Promise<Compiled> {
   const { logFile, config } = await configure(plan, { dir, setup }, timer, ports);
   if (plan.older) return compileOlder(plan, { dir, setup }, { logFile, config }, timer, ports);
-  const all = makeCommand(setup, plan.arch.targets);
+  // Without MODULES the target `modules` is an error (the kernel's Makefile).
+  const modular = config.settings.get("MODULES") === "y";
+  const targets = plan.arch.targets.filter((target) => modular || target !== "modules");
+  const all = makeCommand(setup, targets);
   const log = await timer.stage("kernel", () => runMake(all, plan, logFile, ports));
   return {
     scope: "kernel",
