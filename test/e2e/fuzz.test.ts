@@ -133,7 +133,7 @@ describe("TARPIT on a kernel that reports everything", () => {
         work,
         memoryMiB: 1536,
         settings: { KINDS: provoked.map(([kind]) => kind).join(",") },
-        timeoutMs: 3 * 60_000,
+        timeoutMs: 8 * 60_000,
       });
     });
 
