@@ -29,6 +29,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts", ...alsoWithEveryCompiler],
           env: { TARPIT_KIT_E2E: "1" },
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       // Figures, not tests: npm run bench:target.
