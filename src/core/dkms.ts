@@ -7,11 +7,14 @@ const candidates = [2, 3, 4, 5, 6, 7, 8].flatMap((major) =>
   Array.from({ length: 40 }, (_, minor) => ({ major, minor })),
 );
 
-/** `6.1`, `6.12`: the kernel lines that some release of is in one of the ranges. */
+/**
+ * `6.1`, `6.12`: the kernel lines whose latest releases are in one of the ranges. A release's own
+ * number does not always say which one it is: Debian calls 6.1.192 6.1.0-50.
+ */
 export const linesIn = (ranges: readonly string[]): readonly string[] =>
   candidates
     .filter(({ major, minor }) =>
-      ranges.some((range) => satisfies({ major, minor, patch: 100, text: "" }, range)),
+      ranges.some((range) => satisfies({ major, minor, patch: 999, text: "" }, range)),
     )
     .map(({ major, minor }) => `${major}.${minor}`);
 

@@ -187,7 +187,8 @@ describe("deb", () => {
   });
 
   test("dkms: the kernel lines of a range, and no other", () => {
-    expect(linesIn([">=6.1 <6.2", ">=6.12 <6.13"])).toEqual(["6.1", "6.12"]);
+    expect(linesIn([">=6.1.119 <6.2", ">=6.12 <6.13"])).toEqual(["6.1", "6.12"]);
+    expect(linesIn([">=6.1 <6.1.119"])).toEqual([]);
     const kernels = /BUILD_EXCLUSIVE_KERNEL="(.+)"/.exec(dkmsConf("1", ["6.1"]))?.[1] ?? "";
     const takes = (release: string) => new RegExp(kernels).test(release);
     expect(["6.1.0-50-cloud-amd64", "6.1", "6.1-rc1"].every(takes)).toBe(true);
