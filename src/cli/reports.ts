@@ -17,7 +17,7 @@ export const isCi = (env: Env): boolean => !["", "false", "0", undefined].includ
 
 /** The checkout that a server shows files of. */
 const repositoryOf = ({ env, cwd }: Ports["host"]): string =>
-  env["GITHUB_WORKSPACE"] ?? env["CI_PROJECT_DIR"] ?? cwd;
+  env["GITHUB_WORKSPACE"] || env["CI_PROJECT_DIR"] || cwd;
 
 /**
  * Writes OUT/reports/: warnings.sarif, codequality.json, junit.xml, summary.md. On GitHub the messages
