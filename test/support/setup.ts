@@ -12,8 +12,16 @@ const silent = {
   progress: (): void => undefined,
 };
 
-/** A build of the toy kernel asks for what a build of any kernel does. */
-const toyBuild: readonly Need[] = ["fetch", "config", "kernel", "module", "extension", "package"];
+/** A build of the toy kernel asks for what a build of any kernel does, and the CI templates for a proof too. */
+const toyBuild: readonly Need[] = [
+  "fetch",
+  "config",
+  "kernel",
+  "module",
+  "extension",
+  "package",
+  "prove",
+];
 
 /**
  * On a fresh machine the tests do their own set-up: as root the missing Debian packages are
