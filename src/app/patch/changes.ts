@@ -24,7 +24,7 @@ export interface Change {
 function bytesOf(entry: Entry | undefined, hash?: string): FileBytes | undefined {
   if (entry?.kind !== "file") return undefined;
   const bytes = (): Buffer => toBytes(entry);
-  return { bytes, hash: hash ?? digest(textOf(entry).text), mode: entry.mode };
+  return { bytes, hash: hash ?? digest(textOf(entry).bytes), mode: entry.mode };
 }
 
 export const changesOfPlan = (plan: Plan, snapshot: Snapshot): Change[] =>
@@ -72,5 +72,5 @@ async function originalOf(
       next: "remove .tarpit-kit in the tree and run this again: the patches themselves are then taken back",
     });
   }
-  return fileEntry(new Text(bytes.toString("latin1"), path), file.modeBefore ?? undefined);
+  return fileEntry(new Text(bytes, path), file.modeBefore ?? undefined);
 }

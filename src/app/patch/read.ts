@@ -69,7 +69,7 @@ class TreeReader {
       throw unreadable(where, error);
     });
     return {
-      entry: fileEntry(new Text(bytes.toString("latin1"), where), info.mode),
+      entry: fileEntry(new Text(bytes, where), info.mode),
       hash: digest(bytes),
       stamp: stampOf(info),
     };

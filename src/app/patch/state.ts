@@ -41,12 +41,8 @@ export const emptyState: State = { version: 1, applied: [] };
 
 export const statePath = (tree: string): string => join(tree, ownDirectory, "state.json");
 
-/** Of bytes, or of text that has a character a byte. */
-export const digest = (bytes: string | Uint8Array): string =>
-  (typeof bytes === "string"
-    ? createHash("sha256").update(bytes, "latin1")
-    : createHash("sha256").update(bytes)
-  ).digest("hex");
+export const digest = (bytes: Uint8Array): string =>
+  createHash("sha256").update(bytes).digest("hex");
 
 /** The state must not send us out of the tree, whoever wrote it. */
 const isSound = (state: State): boolean =>

@@ -18,7 +18,7 @@ export interface Applied {
 
 /** The file as it is written: input lines are copied up to where hunks change something. */
 class Output {
-  readonly #parts: string[] = [];
+  readonly #parts: (string | Buffer)[] = [];
   readonly #input: Text;
   /** The last line so far has no newline. */
   #open = false;
@@ -28,17 +28,22 @@ class Output {
     this.#input = input;
   }
   /** One line, or several at once. */
-  put(lines: string): void {
+  put(lines: string | Buffer): void {
     // A line without newline is no longer the last one.
     if (this.#open) this.#parts.push("\n");
     this.#parts.push(lines);
-    this.#open = !lines.endsWith("\n");
+    this.#open = !(typeof lines === "string" ? lines.endsWith("\n") : lines.at(-1) === 0x0a);
   }
   copyUntil(line: number): void {
-    const end = Math.min(line, this.#input.count);
-    if (end <= this.frozen) return;
-    this.put(this.#input.slice(this.frozen, end));
-    this.frozen = end;
+    if (line <= this.frozen) return;
+    const lines = this.#input.slice(this.frozen, line);
+    if (lines.length === 0) return;
+    this.put(lines);
+    this.frozen = this.#input.has(line) ? line : this.#input.count;
+  }
+  copyRest(): void {
+    const lines = this.#input.slice(this.frozen);
+    if (lines.length > 0) this.put(lines);
   }
   /** Puts `lines` in the place of input lines `from` to before `to`. */
   replace(from: number, to: number, lines: readonly string[]): void {
@@ -64,7 +69,12 @@ class Output {
     return true;
   }
   text(): Text {
-    return new Text(this.#parts.join(""));
+    const size = this.#parts.reduce((sum, { length }) => sum + length, 0);
+    const bytes = Buffer.allocUnsafeSlow(size);
+    let at = 0;
+    for (const part of this.#parts)
+      at += typeof part === "string" ? bytes.write(part, at, "latin1") : part.copy(bytes, at);
+    return new Text(bytes);
   }
 }
 
@@ -77,11 +87,11 @@ export function applyHunks(
   hunks: readonly Hunk[],
   maxFuzz: number,
   merge = false,
-  budget: Budget = budgetFor(input.count),
+  budget: Budget = budgetFor(input.weight),
 ): Applied {
   const output = new Output(input);
   const text = new LineIndex(input, budget);
-  budget.left -= input.count;
+  budget.left -= input.weight;
   const placed: PlacedHunk[] = [];
   const refused: RefusedHunk[] = [];
   let merged = 0;
@@ -111,6 +121,6 @@ export function applyHunks(
       refused.push({ index, hunk, guess, reason: "no-newline" });
     }
   }
-  output.copyUntil(input.count);
+  output.copyRest();
   return { output: output.text(), placed, refused, merged, text };
 }

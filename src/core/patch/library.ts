@@ -77,7 +77,7 @@ export const format = (patch: Patch): Uint8Array => {
 function entriesOf(tree: Tree): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   for (const [path, { bytes, mode }] of tree) {
-    entries.set(path, fileEntry(new Text(Buffer.from(bytes).toString("latin1"), path), mode));
+    entries.set(path, fileEntry(new Text(Buffer.from(bytes), path), mode));
     const parts = path.split("/");
     for (let depth = 1; depth < parts.length; depth += 1)
       entries.set(parts.slice(0, depth).join("/"), { kind: "directory" });

@@ -16,7 +16,7 @@ export class LineIndex {
   readonly budget: Budget;
   #places: Map<string, number[]> | undefined;
 
-  constructor(text: Text, budget = budgetFor(text.count)) {
+  constructor(text: Text, budget = budgetFor(text.weight)) {
     this.text = text;
     this.budget = budget;
   }

@@ -48,14 +48,21 @@ export function locate(
   frozen: number,
   fuzz: number,
 ): number | undefined {
-  const { count } = text.text;
   const { old, prefix, suffix } = pattern;
   if (old.length === 0) return guess;
   const longest = Math.max(prefix, suffix);
   const head = fuzz + prefix - longest;
   const tail = fuzz + suffix - longest;
+  const skip = Math.max(head, 0);
+  const fits = (where: number): boolean => matches(text, pattern, where, skip, tail);
+  const atStart = head < 0 && pattern.first <= 1;
+  // Whatever stands there: every line is ignored by the fuzz.
+  const anything = skip + tail >= old.length;
+  // Where most hunks are: found without a look at what comes after.
+  if (!atStart && tail >= 0 && !anything && guess > frozen && fits(guess)) return guess;
+  const { count } = text.text;
   const highest = count - (old.length - tail) + 1;
-  if (head < 0 && pattern.first <= 1) {
+  if (atStart) {
     const whole = tail >= 0 || (old.length === count && prefix >= frozen);
     return whole &&
       frozen <= prefix &&
@@ -64,14 +71,12 @@ export function locate(
       ? 1
       : undefined;
   }
-  const skip = Math.max(head, 0);
   if (tail < 0) {
     const atEnd = count - old.length + 1;
     return atEnd > frozen && matches(text, pattern, atEnd, skip, 0) ? atEnd : undefined;
   }
-  const fits = (where: number): boolean => matches(text, pattern, where, skip, tail);
   const range = { guess, lowest: frozen + 1, highest };
-  if (inRange(range, guess) && fits(guess)) return guess;
+  if (anything && inRange(range, guess)) return guess;
   if (text.budget.left <= 0) return undefined;
   const wanted = old.slice(skip, old.length - tail);
   return nearest(range, fits, places(text, wanted, skip), () => text.budget.left > 0);
@@ -111,7 +116,7 @@ function nearest(
   candidates: ReturnType<typeof places>,
   affordable: () => boolean,
 ): number | undefined {
-  // Every line is ignored by the fuzz: the first one that is looked at will do.
+  // Whatever stands there will do.
   if (!candidates) {
     if (guess > highest) return highest >= lowest ? highest : undefined;
     return guess < lowest ? 2 * guess - lowest : guess;

@@ -6,7 +6,7 @@ import { PlannedTree } from "./tree.ts";
 import type { Patch } from "./types.ts";
 
 /** The bytes of a file. */
-export const toBytes = (entry: FileEntry): Buffer => Buffer.from(textOf(entry).text, "latin1");
+export const toBytes = (entry: FileEntry): Buffer => textOf(entry).bytes;
 
 /**
  * The files that a series creates, as they are after all of it: what an out-of-tree

@@ -144,7 +144,11 @@ function inputOf(
   }
   if (entry.kind !== "file") return { reason: "not-a-file", looksApplied: false };
   // Creating an empty file again is what GNU patch lets pass, git does not.
-  if (move === undefined && old === 2 && (textOf(entry).count > 0 || diff.git !== undefined)) {
+  if (
+    move === undefined &&
+    old === 2 &&
+    (textOf(entry).bytes.length > 0 || diff.git !== undefined)
+  ) {
     const made = diff.hunks[0]?.texts ?? [];
     return { reason: "exists", looksApplied: textOf(entry).text === made.join("") };
   }
@@ -185,13 +189,13 @@ function settle(
   });
   if (undoesCopy(diff, context)) {
     const source = tree.get(to);
-    if (source.kind !== "file" || textOf(source).text !== applied.output.text)
+    if (source.kind !== "file" || !textOf(source).equals(applied.output))
       return refuse(from, "content-differs");
     tree.remove(from);
     return { file: { path: from, action: "delete", hunks: applied.placed }, refusals: [] };
   }
   if (nonexistence(diff, "new") === 2) {
-    if (applied.output.count > 0) return refuse(to, "content-left");
+    if (applied.output.bytes.length > 0) return refuse(to, "content-left");
     tree.remove(to);
     return report("delete");
   }

@@ -64,7 +64,7 @@ function sizeOf(patch: Patch, tree: PlannedTree): number {
   for (const { hunks } of patch.diffs) for (const { texts } of hunks) lines += texts.length;
   for (const path of touchedPaths([patch])) {
     const entry = tree.get(path);
-    if (entry.kind === "file") lines += textOf(entry).count;
+    if (entry.kind === "file") lines += textOf(entry).weight;
   }
   return lines;
 }
@@ -112,7 +112,7 @@ function planPatch(
 function sameEntry(a: Entry, b: Entry): boolean {
   if (a === b) return true;
   if (a.kind !== "file" || b.kind !== "file") return a.kind === b.kind;
-  return a.mode === b.mode && textOf(a).text === textOf(b).text;
+  return a.mode === b.mode && textOf(a).equals(textOf(b));
 }
 
 function changesOf(tree: PlannedTree, before: ReadonlyMap<string, Entry>) {

@@ -1,45 +1,76 @@
 import { limits, splitLines, tooLarge } from "./lines.ts";
 
+const newline = 0x0a;
+
 /**
- * A file's text (latin1) and where its lines start. Most lines of a file only pass through:
- * no string is made of one until it is asked for.
+ * The bytes of a file and where its lines start. Most lines only pass through: a string (latin1, a
+ * character a byte) is made of one when it is asked for, and no start is looked for behind the last one
+ * asked for.
  */
 export class Text {
-  readonly text: string;
-  /** Start of each line; one more for the end of the text. */
-  readonly #starts: number[];
+  readonly bytes: Buffer;
+  readonly #where: string;
+  /** Start of each line that was looked for; one more for the end of the text. */
+  readonly #starts: number[] = [0];
   #lines: readonly string[] | undefined;
 
-  constructor(text: string, where = "a text") {
-    this.text = text;
-    const starts = [0];
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", end + 1)) {
-      if (starts.length > limits.lines) throw tooLarge(where, `${limits.lines} lines`);
-      starts.push(end + 1);
+  /** Of bytes, which are not copied, or of text that has a character a byte. */
+  constructor(content: Buffer | string, where = "a text") {
+    this.bytes = typeof content === "string" ? Buffer.from(content, "latin1") : content;
+    this.#where = where;
+  }
+  /** Start of line `index`, which may be the one after the last; undefined when there are not as many. */
+  #start(index: number): number | undefined {
+    const { bytes } = this;
+    const starts = this.#starts;
+    for (let at = starts.at(-1) ?? 0; starts.length <= index && at < bytes.length;) {
+      if (starts.length > limits.lines) throw tooLarge(this.#where, `${limits.lines} lines`);
+      while (at < bytes.length && bytes[at] !== newline) at += 1;
+      at = Math.min(at + 1, bytes.length);
+      starts.push(at);
     }
-    if (starts.at(-1) !== text.length) starts.push(text.length);
-    this.#starts = starts;
+    return starts[index];
+  }
+  get text(): string {
+    return this.bytes.toString("latin1");
   }
   get count(): number {
+    this.#start(Infinity);
     return this.#starts.length - 1;
   }
+  /** About how many lines of usual length it takes: what reading it costs, without doing so. */
+  get weight(): number {
+    return Math.ceil(this.bytes.length / 32);
+  }
   get lines(): readonly string[] {
-    this.#lines ??= splitLines(this.text);
+    this.#lines ??= splitLines(this.text, this.#where);
     return this.#lines;
+  }
+  /** Whether `lines` lines are in it. */
+  has(lines: number): boolean {
+    return this.#start(lines) !== undefined;
   }
   /** Line `index`, from 0, with its newline. */
   line(index: number): string | undefined {
-    return index < 0 || index >= this.count ? undefined : this.slice(index, index + 1);
+    return this.slice(index, index + 1).toString("latin1") || undefined;
   }
-  /** Lines `from` to before `to`, as one string. */
-  slice(from: number, to: number): string {
-    return this.text.slice(this.#starts[from], this.#starts[to]);
+  /** Lines `from` to before `to`, or to the end; not a copy. */
+  slice(from: number, to?: number): Buffer {
+    const start = from < 0 ? undefined : this.#start(from);
+    const end = to === undefined ? undefined : this.#start(to);
+    return this.bytes.subarray(start ?? this.bytes.length, end);
   }
   /** Whether line `index` is this one. */
   is(index: number, line: string): boolean {
+    const end = index < 0 ? undefined : this.#start(index + 1);
     const start = this.#starts[index];
-    const end = this.#starts[index + 1];
     if (start === undefined || end === undefined || end - start !== line.length) return false;
-    return this.text.startsWith(line, start);
+    const { bytes } = this;
+    let at = 0;
+    while (at < line.length && bytes[start + at] === line.charCodeAt(at)) at += 1;
+    return at === line.length;
+  }
+  equals(other: Text): boolean {
+    return this.bytes.equals(other.bytes);
   }
 }
