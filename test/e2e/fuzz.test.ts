@@ -32,7 +32,7 @@ const kernel = (): string =>
   process.env["TARPIT_KIT_FUZZ_ARTIFACTS"] ??
   kitOk([
     ...["build", "--arch", "x86_64", "--kernel", "debian:6.12", "--userland", "64"],
-    ...["--fragment", join(root, "test/e2e/target/lab.config")],
+    ...["--fragment", join(root, "test/guest/lab.config")],
     ...["--fragment", join(root, "test/e2e/fuzz/fuzz.config")],
     ...["--install", "--out", join(dir, "out"), ...launcher()],
   ]);

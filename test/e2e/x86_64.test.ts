@@ -17,7 +17,7 @@ describe("x86_64", () => {
       "debian:6.12",
       // The kernel of target.test.ts: compiled once for both.
       "--fragment",
-      join(root, "test/e2e/target/lab.config"),
+      join(root, "test/guest/lab.config"),
       "--install",
       "--out",
       dir,

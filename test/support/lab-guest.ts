@@ -86,9 +86,10 @@ const links: readonly (readonly [string, string])[] = [
     (name) => [`usr/sbin/${name}`, "../bin/kmod"] as const,
   ),
 ];
-const extensions = /^lib(xt_(TARPIT|CT|conntrack|standard|tcp|udp)|ipt_[a-z]+|ip6t_[a-z]+)\.so$/;
+const extensions =
+  /^lib(xt_(TARPIT|CT|NFQUEUE|MARK|mark|conntrack|standard|tcp|udp)|ipt_[a-z]+|ip6t_[a-z]+)\.so$/;
 
-/** Every file of Python's library that the script has loaded once it is. */
+/** Every Python file that is loaded once the script is, its own included. */
 function pythonFiles(script: string): string[] {
   const code = [
     "import runpy, sys, encodings.idna",
@@ -96,14 +97,11 @@ function pythonFiles(script: string): string[] {
     `runpy.run_path(${JSON.stringify(join(guestSources, script))}, run_name="guest")`,
     "print(*{m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)}, sep='\\n')",
   ].join("\n");
-  return tool(python, ["-I", "-B", "-c", code])
-    .trim()
-    .split("\n")
-    .filter((path) => !path.startsWith(guestSources));
+  return tool(python, ["-I", "-B", "-c", code]).trim().split("\n");
 }
 
 /** Shared libraries and the loader, as ldd(1) finds them. */
-const libraries = (files: readonly string[]): string[] =>
+export const libraries = (files: readonly string[]): string[] =>
   files.flatMap((file) => {
     const said = spawnSync("ldd", [file], { encoding: "utf8" }).stdout;
     return [...said.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] as string);
@@ -119,12 +117,11 @@ const fileEntry = (path: string, data: string | Buffer, mode = 0o755): CpioEntry
   mode,
 });
 
-function machineEntries(parts: GuestParts): CpioEntry[] {
+function machineEntries(parts: GuestParts, loaded: readonly string[]): CpioEntry[] {
   if (process.arch !== "x64")
     throw new Error(
       `the guest is packed from the programs of an x86_64 machine; this is ${process.arch}`,
     );
-  const loaded = pythonFiles(parts.script);
   const plugins = readdirSync(pluginDir)
     .filter((name) => extensions.test(name))
     .map((name) => join(pluginDir, name));
@@ -189,12 +186,16 @@ function nativeEntry(name: string, work: string): CpioEntry {
 export function packGuest(parts: GuestParts, work: string): string {
   mkdirSync(work, { recursive: true });
   const path = join(work, "initramfs.gz");
+  const loaded = pythonFiles(parts.script);
+  const [own = [], library = []] = [true, false].map((ours) =>
+    loaded.filter((file) => file.startsWith(guestSources) === ours),
+  );
   const entries: CpioEntry[] = [
     { kind: "character", path: "dev/console", major: 5, minor: 1 },
     { kind: "directory", path: "tmp", mode: 0o1777 },
     fileEntry("init", readFileSync(join(guestSources, parts.script))),
-    fileEntry("lab.py", readFileSync(join(guestSources, "lab.py")), 0o644),
-    ...machineEntries(parts),
+    ...own.map((file) => fileEntry(basename(file), readFileSync(file), 0o644)),
+    ...machineEntries(parts, library),
     ...moduleEntries(parts.modules),
     ...(parts.native ?? []).map((name) => nativeEntry(name, work)),
     ...Object.entries(parts.files ?? {}).map(([name, data]) => fileEntry(name, data)),
