@@ -83,6 +83,49 @@ describe("rules lint", () => {
     expect(find(filter(...rules), code)?.evidence).toMatchObject({ file: "rules", line });
   });
 
+  test("each says what it has found", () => {
+    const args = (code: string, ...rules: readonly string[]) => find(filter(...rules), code)?.args;
+    expect(args("rule.protocol", guard, "-A INPUT -p udp -j TARPIT")).toEqual({ proto: "udp" });
+    expect(args("rule.protocol", guard, "-A INPUT -j TARPIT")).toEqual({ proto: "any" });
+    expect(args("rule.shadowed", guard, drop, target)).toEqual({ line: 6, by: "DROP" });
+    expect(args("rule.before-accept", target, guard)).toEqual({ line: 6 });
+    const log = "-A INPUT -p udp --dport 9 -j LOG";
+    expect(args("rule.not-before-drop", guard, target, log, drop)).toEqual({ line: 8 });
+    const own = [":own - [0:0]", guard, "-A INPUT -j own", "-A own -p tcp -j TARPIT"];
+    const open = filter(...own).replace(":INPUT DROP", ":INPUT ACCEPT");
+    expect(find(open, "rule.no-drop")?.args).toEqual({ chain: "INPUT" });
+    const counted = (counters: string) =>
+      args("rule.counters", guard, `${counters} -A INPUT -p tcp -j TARPIT`);
+    expect(counted("[1:0]")).toEqual({ packets: 1, bytes: 0, hours: 48 });
+    expect(counted("[0:0]")).toBeUndefined();
+    expect(args("rule.counters", guard, target)).toBeUndefined();
+  });
+
+  test.each(["--honeypot", "--reset", "--tarpit"])("%s alone is one variant", (option) => {
+    expect(codes(filter(guard, `${target} ${option}`))).toEqual([]);
+  });
+
+  test("a rule for one port, or for some sources, lets the owner in", () => {
+    const some = [
+      ["-A INPUT -p tcp -m tcp --dport 23 -j TARPIT"],
+      ["-A INPUT -s 192.0.2.0/24 -p tcp -j TARPIT"],
+      ["-A INPUT -p tcp -m multiport --dports 23,25 -j TARPIT"],
+      [":own - [0:0]", "-A INPUT -p tcp -m tcp --dport 23 -j own", "-A own -p tcp -j TARPIT"],
+      [":own - [0:0]", "-A INPUT -p tcp -j own", "-A own -p tcp -m tcp --dport 23 -j TARPIT"],
+    ];
+    for (const rules of some) expect(codes(filter(...rules, guard)), rules.join("\n")).toEqual([]);
+    expect(
+      codes(filter(":own - [0:0]", "-A INPUT -j own", "-A own -p tcp -j TARPIT", guard)),
+    ).toEqual(["rule.lockout"]);
+  });
+
+  test("an ACCEPT in front is none behind", () => {
+    expect(codes(filter(guard, target, drop))).not.toContain("rule.before-accept");
+    expect(
+      codes(filter(guard, "-A INPUT -p tcp -j TARPIT", "-A INPUT -p tcp -j TARPIT", drop)),
+    ).toEqual([]);
+  });
+
   test("nothing drops the rest", () => {
     expect(codes(filter(guard, target).replace(":INPUT DROP", ":INPUT ACCEPT"))).toEqual([
       "rule.no-drop",
