@@ -33,7 +33,6 @@ const kernel = (): string =>
   kitOk([
     ...["build", "--arch", "x86_64", "--kernel", "debian:6.12", "--userland", "64"],
     ...["--fragment", join(root, "test/guest/lab.config")],
-    ...["--fragment", join(root, "test/e2e/fuzz/fuzz.config")],
     ...["--install", "--out", join(dir, "out"), ...launcher()],
   ]);
 
