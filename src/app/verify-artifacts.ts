@@ -4,10 +4,11 @@ import type { ModuleExpectation } from "../core/abi/judge.ts";
 import type { Abi, Arch } from "../core/arch.ts";
 import { TarpitError } from "../core/errors.ts";
 import { finding, hasErrors, Report, type Checked, type Finding } from "../core/findings.ts";
-import { parseDotconfig, type Settings } from "../core/kconfig/dotconfig.ts";
+import type { Settings } from "../core/kconfig/dotconfig.ts";
 import type { Ports } from "../ports.ts";
 import type { Generation } from "../core/generation.ts";
 import { archFor, loadArch, namedGeneration } from "./data.ts";
+import { configFile, readConfig } from "./verify/config.ts";
 import { checkExtensions } from "./verify/extensions.ts";
 import { checkKernel } from "./verify/kernel.ts";
 import { locateArtifacts } from "./verify/locate.ts";
@@ -135,14 +136,8 @@ async function checkConfig(
   report: Report,
   ports: Ports,
 ): Promise<Settings | undefined> {
-  const file = "config";
-  const text = await ports.files.readText(join(dir, file)).catch(() => undefined);
-  if (text === undefined) {
-    report.judged("present", file, finding("file.missing", { file }));
-    report.skipped("config.symbol", file, "no-config");
-    return undefined;
-  }
-  const config = parseDotconfig(text);
+  const config = await readConfig(dir, report, ports);
+  if (!config) return undefined;
   const narrow = abis.some((abi) => abi.bits === 32);
   const question = {
     config,
@@ -151,7 +146,7 @@ async function checkConfig(
     narrow,
     release: metadata.release,
   };
-  report.judged("config.symbol", file, ...judgeConfig(question));
+  report.judged("config.symbol", configFile, ...judgeConfig(question));
   return config;
 }
 

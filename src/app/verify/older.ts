@@ -7,9 +7,10 @@ import { parseElf } from "../../core/elf/file.ts";
 import { loadImage } from "../../core/elf/load.ts";
 import { finding, type Report } from "../../core/findings.ts";
 import type { Generation } from "../../core/generation.ts";
-import { parseDotconfig, type Settings } from "../../core/kconfig/dotconfig.ts";
+import type { Settings } from "../../core/kconfig/dotconfig.ts";
 import type { Ports } from "../../ports.ts";
 import { readModuleArchive } from "./archive.ts";
+import { configFile, readConfig } from "./config.ts";
 import { checkKernel } from "./kernel.ts";
 import type { Metadata } from "./metadata.ts";
 import { judgeClass } from "./module.ts";
@@ -42,19 +43,13 @@ async function checkConfig(
   report: Report,
   ports: Ports,
 ): Promise<Settings | undefined> {
-  const file = "config";
-  const text = await ports.files.readText(join(dir, file)).catch(() => undefined);
-  if (text === undefined) {
-    report.judged("present", file, finding("file.missing", { file }));
-    report.skipped("config.symbol", file, "no-config");
-    return undefined;
-  }
-  const config = parseDotconfig(text);
+  const config = await readConfig(dir, report, ports);
+  if (!config) return undefined;
   const wanted = [generation.module.symbol, "IP_NF_IPTABLES", "IP_NF_FILTER"];
   const missing = wanted.filter((symbol) => (config.get(symbol) ?? "n") === "n");
   report.judged(
     "config.symbol",
-    file,
+    configFile,
     ...missing.map((symbol) =>
       finding("config.symbol", {
         symbol: `CONFIG_${symbol}`,
