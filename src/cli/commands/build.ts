@@ -121,54 +121,8 @@ const outputOptions = (): readonly Option[] => [
   new Option("--install", "let doctor install what is missing first").default(false),
 ];
 
-function requestOf(given: Options): BuildRequest {
-  const {
-    fragment,
-    package: packages,
-    arch,
-    set,
-    scope,
-    out,
-    install,
-    insecureSkipVerify,
-    ...rest
-  } = given;
-  const {
-    profile,
-    base,
-    crossCompile,
-    cc,
-    kernel,
-    tree,
-    series,
-    mirror,
-    userland,
-    against,
-    jobs,
-    launcher,
-  } = rest;
-  return {
-    arch,
-    fragments: fragment,
-    set,
-    scope,
-    out,
-    install,
-    insecureSkipVerify,
-    packages,
-    ...present({
-      profile,
-      base,
-      crossCompile,
-      cc,
-      kernel,
-      tree,
-      series,
-      mirror,
-      userland,
-      against,
-      jobs,
-      launcher,
-    }),
-  } as BuildRequest;
-}
+const requestOf = ({ fragment, package: packages, ...rest }: Options): BuildRequest => ({
+  ...present(rest),
+  fragments: fragment,
+  packages,
+});
