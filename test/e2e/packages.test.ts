@@ -46,7 +46,7 @@ echo finished
 
 let amd64 = "";
 beforeAll(() => {
-  // The kernel of fuzz.test.ts: compiled once for all.
+  // The kernel of target.test.ts: compiled once for both.
   const lab = ["--fragment", join(root, "test/guest/lab.config")];
   const options = ["--install", "--out", dir, ...packages, ...launcher()];
   amd64 = kitOk(["build", "--arch", "x86_64", "--kernel", "debian:6.12", ...options, ...lab]);

@@ -14,7 +14,7 @@ import {
 
 /**
  * The target against crafted segments and Linux peers, driven by Debian's own iptables with Debian's
- * own libxt_TARPIT.so (test/guest/target.py). The kernel is the one of fuzz.test.ts. TARPIT_KIT_GROUPS=VRF,peer_table
+ * own libxt_TARPIT.so (test/guest/target.py). The kernel is the one of x86_64.test.ts. TARPIT_KIT_GROUPS=VRF,peer_table
  * runs these groups alone.
  */
 const { dir, remove } = scratch("target");

@@ -15,7 +15,7 @@ describe("x86_64", () => {
       "x86_64",
       "--kernel",
       "debian:6.12",
-      // The kernel of fuzz.test.ts: compiled once for all.
+      // The kernel of target.test.ts: compiled once for both.
       "--fragment",
       join(root, "test/guest/lab.config"),
       "--install",

@@ -13,10 +13,9 @@ CRASH = "/sys/kernel/debug/provoke-crash/DIRECT"
 
 def provoke(kind):
     """In a process of its own, which may not survive it (Documentation/fault-injection/provoke-crashes.rst)."""
-    with open("/dev/kmsg", "w", encoding="ascii") as log:
-        log.write(f"tarpit-kit: {kind}\n")
-    child = subprocess.Popen(["/usr/bin/python3", "-c", f"open({CRASH!r}, 'w').write({kind!r})"],
-                             stderr=subprocess.DEVNULL)
+    lab.write("/dev/kmsg", f"tarpit-kit: {kind}\n")
+    code = f"open({CRASH!r}, 'w', encoding='utf-8').write({kind!r})"
+    child = subprocess.Popen(["/usr/bin/python3", "-I", "-S", "-c", code])
     try:
         child.wait(5)
     except subprocess.TimeoutExpired:
