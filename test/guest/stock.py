@@ -203,9 +203,9 @@ def taken():
 
 def namespaces():
     """`unshare -Urn` in a loop, without and with a rule: a table of 4096 rows is 264 KiB."""
-    for rule, count in ((False, 200), (True, 100)):
-        for _ in range(30):
-            in_new_namespace(rule)  # what the first ones need and keep
+    for rule, count in ((False, 400), (True, 100)):
+        for _ in range(count):
+            in_new_namespace(rule)  # what the first ones need and keep, pages on the processor's lists too
         before = taken()
         failed = sum(1 for _ in range(count) if in_new_namespace(rule))
         lab.report("namespaces", rule=rule, count=count, failed=failed, grown=taken() - before)
