@@ -6,6 +6,7 @@ and as device queues keep their order, the echo reply arrives after whatever the
 """
 
 import collections
+import itertools
 import select
 import socket
 import struct
@@ -15,6 +16,7 @@ from lab import namespace
 
 MASK = 0xFFFFFFFF
 STORM = 2000  # segments that nothing here causes at once
+idents = itertools.count(7)
 PATIENCE = 30  # seconds until something that must come is missed, on however busy a machine
 
 
@@ -52,8 +54,10 @@ def tcp(source, target, ports, flags, seq, ack=0, window=64000, data=b"", option
     return whole[:16] + struct.pack("!H", value ^ (0x5555 if damage else 0)) + whole[18:]
 
 
-def ip4(source, target, payload, fragment=0, ident=7, protocol=6):
-    """RFC 791 section 3.1; `fragment` is flags and offset as on the wire."""
+def ip4(source, target, payload, fragment=0, ident=None, protocol=6):
+    """RFC 791 section 3.1; `fragment` is flags and offset as on the wire. Without `ident` one more than last time."""
+    if ident is None:
+        ident = next(idents) & 0xFFFF
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), ident, fragment, 64, protocol, 0,
                        packed(source), packed(target))
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
