@@ -89,7 +89,7 @@ describe.skipIf(withoutDebianKernel !== undefined)(`ours and the stock module${n
     const found = only("namespaces") as unknown as { failed: number; grown: number }[];
     expect(found.map((one) => one.failed)).toEqual([0, 0]);
     // A hundred tables left behind would be 26 MiB, 10 KiB of each namespace without one 4 MiB.
-    for (const one of found) expect(one.grown).toBeLessThan(2500);
+    for (const one of found) expect(one.grown).toBeLessThan(1500);
   });
 
   test("no remote peer leaves a conntrack entry on 6.1, tracked or not", () => {

@@ -41,6 +41,7 @@ export const emptyState: State = { version: 1, applied: [] };
 
 export const statePath = (tree: string): string => join(tree, ownDirectory, "state.json");
 
+/** sha256, in hex. */
 export const digest = (bytes: Uint8Array): string =>
   createHash("sha256").update(bytes).digest("hex");
 
