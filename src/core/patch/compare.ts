@@ -1,4 +1,4 @@
-import { diffArrays } from "diff";
+import { diffArrays } from "diff/lib/diff/array.js";
 import { quoteName } from "./format.ts";
 import type { Entry, FileDiff, GitHeader, Hunk } from "./types.ts";
 
