@@ -145,6 +145,28 @@ describe("rules lint", () => {
       expect(codes(filter(guard, log, "-A INPUT -p tcp --dport 23 -j TARPIT")), log).toEqual([]);
   });
 
+  test("a log whose words leave room for the same packets floods", () => {
+    const rule = "-A INPUT -s 192.0.2.0/24 -p tcp --dport 23 -j TARPIT";
+    for (const log of [
+      "-A INPUT -p tcp -i eth0 -j LOG",
+      "-A INPUT -p tcp --dport 23 -j LOG",
+      "-A INPUT -p tcp ! --dport 80 -j LOG",
+      "-A INPUT -p all -j LOG",
+      ":logs - [0:0]\n-A logs -j LOG\n-A INPUT -j logs",
+    ])
+      expect(codes(filter(guard, log, rule)), log).toEqual(["rule.log-flood"]);
+    for (const log of ["-A INPUT -p tcp -s 198.51.100.0/24 -j LOG", "-A INPUT -j nowhere"])
+      expect(codes(filter(guard, log, rule)), log).toEqual([]);
+    const inverted = rule.replace("-s", "! -s");
+    const other = "-A INPUT -s 198.51.100.0/24 -p tcp -j LOG";
+    expect(codes(filter(guard, other, inverted))).toEqual(["rule.log-flood"]);
+  });
+
+  test("a log says which target it is, and counts nothing without counters", () => {
+    const text = filter(guard, "-A INPUT -p tcp -j NFLOG", target);
+    expect(find(text, "rule.log-flood")?.args).toMatchObject({ target: "NFLOG", packets: 0 });
+  });
+
   test("the counters give lines and bytes a day", () => {
     const text = filter(guard, "[2000:9] -A INPUT -p tcp -j LOG", target);
     expect(find(text, "rule.log-flood")?.args).toMatchObject({
