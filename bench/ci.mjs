@@ -5,7 +5,6 @@
 //   drift    seconds a release, with the downloads in the cache
 import { spawn, spawnSync } from "node:child_process";
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -44,13 +43,17 @@ const show = (name, value, target, unit = "") => {
   console.log(`${name.padEnd(58)} ${value.toFixed(3)}${unit}  target <= ${target}${unit}  ${met}`);
 };
 
+/** As second names where the file system can: gigabytes. */
+function copyInto(from, directory) {
+  if (spawnSync("cp", ["-al", from, directory]).status !== 0) time("cp", ["-a", from, directory]);
+}
+
 /** A cache of its own that has the sources, and an empty compiler cache. */
 function fresh(name) {
   const own = join(work, name);
   mkdirSync(own);
   for (const part of ["sources", "downloads"])
-    if (existsSync(join(cache, part)))
-      cpSync(join(cache, part), join(own, part), { recursive: true, verbatimSymlinks: true });
+    if (existsSync(join(cache, part))) copyInto(join(cache, part), own);
   return { TARPIT_KIT_CACHE: own, CCACHE_DIR: join(work, `${name}-ccache`) };
 }
 
