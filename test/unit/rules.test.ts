@@ -132,6 +132,82 @@ describe("rules lint", () => {
     ]);
   });
 
+  test("only what takes every TCP packet ends its way, or drops the rest", () => {
+    for (const rule of ["-A INPUT -p tcp -m tcp -j DROP", "-A INPUT -p 6 -j REJECT"])
+      expect(codes(filter(guard, rule, target)), rule).toContain("rule.shadowed");
+    const some = [
+      "-A INPUT -m socket -j DROP",
+      "-A INPUT -p tcp -m tcp --dport 80 -j DROP",
+      "-A INPUT -s 192.0.2.0/24 -j DROP",
+      "-A INPUT -p udp -j DROP",
+      "-A INPUT ! -p tcp -j DROP",
+    ];
+    const open = (...rules: readonly string[]) =>
+      codes(filter(guard, ...rules).replace(":INPUT DROP", ":INPUT ACCEPT"));
+    for (const rule of some) {
+      expect(open(rule, target), rule).toEqual(["rule.no-drop"]);
+      expect(open(target, rule), rule).toEqual(["rule.no-drop"]);
+    }
+    for (const rule of ["-A INPUT -j REJECT", "-A INPUT -p tcp -m tcp -j DROP"])
+      expect(open(target, rule), rule).toEqual([]);
+    expect(open(target, "-A INPUT -p tcp -j ACCEPT")).toEqual([
+      "rule.before-accept",
+      "rule.no-drop",
+    ]);
+  });
+
+  test("INVALID that is rejected starves it, INVALID that is accepted does not", () => {
+    const state = (states: string, jump: string) =>
+      codes(filter(guard, `-A INPUT -m state --state ${states} -j ${jump}`, target));
+    expect(state("NEW,INVALID", "REJECT")).toEqual(["rule.invalid-drop"]);
+    expect(state("INVALID", "ACCEPT")).toEqual([]);
+    expect(state("NEW", "DROP")).toEqual([]);
+  });
+
+  test("an ACCEPT behind is one of TCP, and not of lo or of a state", () => {
+    for (const rule of ["-p udp -j ACCEPT", "-i lo -j ACCEPT", "-m state --state NEW -j ACCEPT"])
+      expect(codes(filter(guard, target, `-A INPUT ${rule}`)), rule).toEqual([]);
+  });
+
+  test("sources of the owner's, or SSH among other ports, are a way in", () => {
+    for (const rule of [
+      "-s 192.0.2.0/24",
+      "-p tcp --dport ssh",
+      "-p tcp -m multiport --dports 80,22",
+    ])
+      expect(codes(filter(`-A INPUT ${rule} -j ACCEPT`, target)), rule).toEqual([]);
+    for (const rule of ["-i lo", "-p tcp --dport 2222", "-p udp --dport 53"])
+      expect(codes(filter(`-A INPUT ${rule} -j ACCEPT`, target)), rule).toEqual(["rule.lockout"]);
+  });
+
+  test("a chain is reached over others, from every hook that leads there", () => {
+    const names = [":a - [0:0]", ":b - [0:0]", ":c - [0:0]"];
+    const steps = ["-A a -j b", "-A b -j c", "-A c -p tcp -j TARPIT"];
+    expect(codes(filter(...names, guard, "-A INPUT -j a", ...steps))).toEqual([]);
+    expect(codes(filter(...names, guard, "-A OUTPUT -j a", ...steps))).toContain("rule.hook");
+    expect(codes(filter(...names, guard, "-A INPUT -j gone", ...steps))).toEqual([
+      "rule.unreached",
+    ]);
+    // The first of two jumps is the one that is looked at.
+    const jumps = ["-A INPUT -j a", "-A INPUT -m state --state NEW -j a"];
+    expect(codes(filter(...names, guard, ...jumps, ...steps))).toEqual([]);
+    expect(codes(filter(...names, guard, ...jumps.toReversed(), ...steps))).toEqual([
+      "rule.new-only",
+    ]);
+  });
+
+  test("ten of a kind are told, more are counted", () => {
+    const times = (count: number) =>
+      lintRules(
+        filter(guard, ...Array.from({ length: count }, () => "-A INPUT -j TARPIT")),
+        question,
+      ).findings.filter(({ code }) => code === "rule.more").length;
+    expect([times(10), times(11)]).toEqual([0, 1]);
+    const long = `-A INPUT -m comment --comment ${"x".repeat(300)} -j TARPIT`;
+    const text = find(filter(guard, long), "rule.protocol")?.evidence?.text;
+    expect(text).toBe(long.slice(0, 200));
+  });
+
   test("a limited log, one of another port, and one of new peers do not flood", () => {
     for (const log of [
       "-A INPUT -p tcp -m limit --limit 1/s -j LOG",
@@ -235,6 +311,90 @@ describe("rules lint", () => {
       "-m state --state NEW,UNTRACKED",
     ])
       expect(codes(filter(guard, `-A INPUT -p tcp ${match} -j TARPIT`)), match).toEqual([]);
+  });
+
+  describe("an OUTPUT that drops, and what TARPIT's replies need there", () => {
+    const held = "-A INPUT -p tcp --dport 23 -j TARPIT";
+    const raw = (...rules: readonly string[]) =>
+      ["*raw", ":PREROUTING ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]", ...rules, "COMMIT", ""].join(
+        "\n",
+      );
+    const notrack = raw("-A PREROUTING -p udp -j ACCEPT", "-A PREROUTING -p tcp -j CT --notrack");
+    const said = (text: string) =>
+      lintRules(text, question)
+        .findings.map((one) => one.code)
+        .filter((code) => code === "rule.reply-policy" || code === "rule.tracked");
+    const closed = (...rules: readonly string[]) =>
+      filter(...rules, guard, held).replace(":OUTPUT ACCEPT", ":OUTPUT DROP");
+
+    test.each([
+      "-A OUTPUT -j ACCEPT",
+      "-A OUTPUT -p tcp -j ACCEPT",
+      "-A OUTPUT -p 6 -j ACCEPT",
+      "-A OUTPUT -o eth0 -p tcp -j ACCEPT",
+      "-A OUTPUT ! -o lo -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --sport 23 -j ACCEPT",
+      "-A OUTPUT -p tcp -m multiport --sports 80,20:25 -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --sport :23 -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --sport 23: -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --sport telnet -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp ! --dport 25 -j ACCEPT",
+      "-A OUTPUT -p tcp ! --syn -j ACCEPT",
+      "-A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+      "-A OUTPUT -j out\n:out - [0:0]\n-A out -p udp -j ACCEPT\n-A out -p tcp -j ACCEPT",
+      "-A OUTPUT -j a\n:a - [0:0]\n:b - [0:0]\n-A a -j b\n-A b -j ACCEPT",
+    ])("%s lets them out", (rules) =>
+      expect(said(closed(rules))).not.toContain("rule.reply-policy"),
+    );
+
+    test.each([
+      "-A OUTPUT -p udp -j ACCEPT",
+      "-A OUTPUT ! -p tcp -j ACCEPT",
+      "-A OUTPUT -o lo -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --sport 22 -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --sport 24:65535 -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --sport :22 -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --dport 443 -j ACCEPT",
+      "-A OUTPUT -m owner --uid-owner 0 -j ACCEPT",
+      "-A OUTPUT -p tcp --syn -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT",
+      "-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+      "-A OUTPUT -m conntrack --ctstate UNTRACKED -j ACCEPT",
+      "-A OUTPUT -p tcp -j LOG",
+      "-A OUTPUT -p tcp --dport 443 -j out\n:out - [0:0]\n-A out -j ACCEPT",
+      "-A OUTPUT -j a\n:a - [0:0]\n:b - [0:0]\n-A a -j b\n-A b -j a\n-A b -p udp -j ACCEPT",
+    ])("%s keeps them in", (rules) => expect(said(closed(rules))).toContain("rule.reply-policy"));
+
+    test("ports are those of the TARPIT rules: of one without ports, any", () => {
+      const out = "-A OUTPUT -p tcp -m tcp --sport 8080 -j ACCEPT";
+      const rules = (...more: readonly string[]) => said(closed(out, ...more));
+      expect(rules()).toContain("rule.reply-policy");
+      for (const more of ["--dports 1,8000:8999", "--dport http-alt", "! --dport 25", ""])
+        expect(rules(`-A INPUT -p tcp ${more} -j TARPIT`), more).not.toContain("rule.reply-policy");
+    });
+
+    test("untracked replies need UNTRACKED, whichever rule of raw says so", () => {
+      const established = "-A OUTPUT -m state --state RELATED,ESTABLISHED -j ACCEPT";
+      const untracked = "-A OUTPUT -m state --state UNTRACKED -j ACCEPT";
+      expect(said(notrack + closed(established))).toEqual(["rule.reply-policy"]);
+      expect(said(notrack + closed(untracked))).toEqual([]);
+      expect(said(raw("-A OUTPUT -p tcp -j NOTRACK") + closed(untracked))).toEqual([]);
+      // What else is in raw tracks as before.
+      for (const other of ["-A PREROUTING -p tcp -j CT --helper ftp", "-A PREROUTING -j ACCEPT"])
+        expect(said(raw(other) + closed(established)), other).toEqual(["rule.tracked"]);
+      // The states may stand in another table than the one looked at first.
+      expect(said(`*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n${closed(established)}`)).toEqual([
+        "rule.tracked",
+      ]);
+    });
+
+    test("many rules and chains that call each other take no longer than their number", () => {
+      const chains = Array.from({ length: 20_000 }, (_, at) => `-A c${at} -j c${at + 1}`);
+      const names = chains.map((_, at) => `:c${at} - [0:0]`);
+      const ports = chains.map((_, at) => `-A OUTPUT -p tcp --sport ${at + 1000} -j ACCEPT`);
+      const text = closed(...names, ":c20000 - [0:0]", ...chains, "-A OUTPUT -j c0", ...ports);
+      expect(said(text)).toContain("rule.reply-policy");
+    });
   });
 
   test("OUTPUT that rejects is closed as one that drops", () => {

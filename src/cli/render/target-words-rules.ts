@@ -117,8 +117,8 @@ export const ruleWords: RuleWords = {
     what: "OUTPUT drops what no rule accepts, and TARPIT's replies are not accepted",
     why: untracked
       ? "replies to NOTRACK connections are UNTRACKED: ESTABLISHED,RELATED does not match them"
-      : "without its SYN-ACK nobody is held",
-    next: "iptables -I OUTPUT -p tcp -m conntrack --ctstate UNTRACKED -j ACCEPT",
+      : "without its SYN-ACK nobody is held; to connection tracking the replies are RELATED",
+    next: `iptables -I OUTPUT -p tcp -m conntrack --ctstate ${untracked ? "UNTRACKED" : "RELATED,ESTABLISHED"} -j ACCEPT`,
   }),
   "rule.ulog": () => ({
     what: "a rule logs with ULOG",

@@ -5,6 +5,7 @@ import { lintLogs } from "./logs.ts";
 import { judgeReplies } from "./replies.ts";
 import {
   conditions,
+  isSynAlone,
   matchesOf,
   parseRules,
   valueOf,
@@ -61,6 +62,8 @@ function lintTable(table: Table, question: LintQuestion, lint: Lint): number {
       if (rule.jump !== "TARPIT") return;
       targets += 1;
       lintItself(table, rule, hooks?.hooks ?? new Set(), above, lint, question);
+      // Nothing comes by: what stands around it says nothing.
+      if (!hooks) return;
       for (const one of [{ index, facts: own }, ...above]) {
         lintBefore(rule, one.index, one.facts, lint);
         logged(rule, one.index, one.facts);
@@ -110,13 +113,7 @@ function isNewOnly(rule: Rule | undefined): boolean {
   const states = (valueOf(words, "--state", "--ctstate") ?? "").split(",");
   if (states.includes("NEW") && !states.some((one) => /ESTABLISHED|UNTRACKED|INVALID/.test(one)))
     return true;
-  // iptables-save writes --syn as --tcp-flags.
-  const flags = words.indexOf("--tcp-flags");
-  const syn = words.indexOf("--syn");
-  return (
-    (syn >= 0 && words[syn - 1] !== "!") ||
-    (flags >= 0 && words[flags - 1] !== "!" && words[flags + 2] === "SYN")
-  );
+  return isSynAlone(words);
 }
 
 function lintItself(

@@ -234,3 +234,13 @@ export function valueOf(words: readonly string[], ...names: readonly string[]): 
     ? `!${words[at + 2] ?? ""}`
     : (words[at - 1] === "!" ? "!" : "") + (words[at + 1] ?? "");
 }
+
+/** Whether these words meet nothing but a SYN; iptables-save writes --syn as --tcp-flags. */
+export function isSynAlone(words: readonly string[]): boolean {
+  const flags = words.indexOf("--tcp-flags");
+  const syn = words.indexOf("--syn");
+  return (
+    (syn >= 0 && words[syn - 1] !== "!") ||
+    (flags >= 0 && words[flags - 1] !== "!" && words[flags + 2] === "SYN")
+  );
+}
