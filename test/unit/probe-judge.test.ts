@@ -271,6 +271,32 @@ describe("each finding has a machine that shows it", () => {
   });
 });
 
+describe("what a reboot brings back", () => {
+  const saved = "/etc/iptables/rules.v4:9:-A INPUT -p tcp -j TARPIT";
+  test("a comment saves no rule, loads no module and blocks none", () => {
+    const found = codes({
+      boot: ["/etc/network/interfaces:3:  # TARPIT comes later", "/etc/modules:2:#xt_TARPIT"],
+    });
+    expect(found).toContain("reboot.rules");
+    expect(found).toContain("reboot.module");
+    const blocked = (line: string) =>
+      codes(absent, {
+        boot: [saved, `/etc/modprobe.d/a.conf:1:${line}`],
+        module: hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x")),
+      }).includes("target.blocked");
+    expect([blocked("blacklist xt_TARPIT"), blocked("# blacklist xt_TARPIT")]).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  test("what is built in needs no file that names it", () => {
+    const builtin = ["/lib/modules/6.1.192/modules.builtin", "kernel/net/netfilter/xt_TARPIT.ko"];
+    expect(codes({ boot: [saved] })).toContain("reboot.module");
+    expect(codes({ boot: [saved], "modules.builtin": builtin })).not.toContain("reboot.module");
+  });
+});
+
 describe("what could not be read is unchecked, by its name, and never passed over", () => {
   const ko = hexRecord("/lib/modules/6.1.192/xt_TARPIT.ko", Buffer.from("x"));
   const compat = { "elf iptables": hexRecord("/sbin/iptables", i386), config: "missing" } as const;

@@ -12,17 +12,11 @@ export function judgeTarget(host: HostFacts, check: Check): void {
   const registered = factOf(host.facts, "ip_tables targets");
   const loaded =
     readFile(host.facts, "modules")?.some((line) => /^(xt|ipt)_TARPIT /.test(line)) === true;
-  const builtin =
-    readFile(host.facts, "modules.builtin")?.some((line) => line.includes("_TARPIT.")) === true;
-  const configured = new Set(
-    ["IP_NF_TARGET_TARPIT", "NETFILTER_XT_TARGET_TARPIT"].map((name) => host.config?.get(name)),
-  );
-  const there =
-    registered?.data.includes("TARPIT") === true || loaded || builtin || configured.has("y");
+  const builtin = isBuiltin(host);
+  const there = registered?.data.includes("TARPIT") === true || loaded || builtin;
   const [file] = host.modules;
   if (there) {
-    if (builtin || (!loaded && configured.has("y")))
-      check.add("target.builtin", {}, { file: "modules.builtin" });
+    if (builtin && !loaded) check.add("target.builtin", {}, { file: "modules.builtin" });
     check.passed("target.present", "kernel");
     judgeIpv6(host, check);
   } else if (file) {
@@ -31,6 +25,13 @@ export function judgeTarget(host: HostFacts, check: Check): void {
   } else judgeAbsence(host, check);
   judgeModules(host, loaded, check);
 }
+
+/** In the kernel itself, as its list of built-in modules or its configuration says. */
+export const isBuiltin = (host: HostFacts): boolean =>
+  readFile(host.facts, "modules.builtin")?.some((line) => line.includes("_TARPIT.")) === true ||
+  ["IP_NF_TARGET_TARPIT", "NETFILTER_XT_TARGET_TARPIT"].some(
+    (name) => host.config?.get(name) === "y",
+  );
 
 /** Nothing says the target is there: is that known, or could nobody look? */
 function judgeAbsence(host: HostFacts, check: Check): void {
@@ -73,10 +74,8 @@ function judgeLoading(host: HostFacts, check: Check): void {
   const alias = aliasOf(host);
   if (aliases !== undefined && !aliases.some((line) => line.startsWith(`alias ${alias} `)))
     check.add("module.no-alias", { alias }, { file: "modules.alias" });
-  const blocked = bootLines(host).find(
-    (line) =>
-      /:\s*(blacklist|install|alias\s+\S*TARPIT\s+off)\b/.test(line.text) &&
-      !/^\s*#/.test(line.text),
+  const blocked = bootLines(host).find((line) =>
+    /^:\s*(blacklist|install|alias\s+\S*TARPIT\s+off)\b/.test(line.text),
   );
   if (blocked) check.add("target.blocked", { how: blocked.text.replace(/^:/, "") }, blocked);
   const instead = modprobeSays(host, /^install (?!\/sbin\/modprobe )(.+)/);
@@ -98,12 +97,12 @@ const modprobeSays = (host: HostFacts, pattern: RegExp): string | undefined => {
   return fact.data.map((line) => pattern.exec(line)?.[1]?.slice(0, 200)).findLast(Boolean);
 };
 
-/** Lines with TARPIT in the files a reboot reads: `path:line:text` of grep -n. */
+/** Lines with TARPIT in the files a reboot reads, comments left out: `path:line:text` of grep -n. */
 export function bootLines(
   host: HostFacts,
 ): readonly { file: string; line: number; text: string }[] {
   return (factOf(host.facts, "boot")?.data ?? []).flatMap((entry) => {
-    const match = /^(\/[^:]{1,256}):(\d{1,9}):(.*)$/.exec(entry);
+    const match = /^(\/[^:]{1,256}):(\d{1,9}):(?!\s*#)(.*)$/.exec(entry);
     return match
       ? [
           {

@@ -1,5 +1,5 @@
 import type { Check } from "./check.ts";
-import { bootLines } from "./judge-kernel.ts";
+import { bootLines, isBuiltin } from "./judge-kernel.ts";
 import { factOf, readFile, type HostFacts } from "./host.ts";
 import type { RulesFact } from "./judge-width.ts";
 
@@ -63,7 +63,7 @@ function judgeCounters(host: HostFacts, check: Check): void {
 function judgeReboot(host: HostFacts, check: Check): void {
   const lines = bootLines(host);
   const saved = lines.some(
-    (one) => /-j\s+TARPIT|TARPIT/.test(one.text) && !/modprobe|modules/.test(one.file),
+    (one) => one.text.includes("TARPIT") && !/modprobe|modules/.test(one.file),
   );
   if (saved) check.passed("reboot.rules", "boot");
   else
@@ -73,7 +73,7 @@ function judgeReboot(host: HostFacts, check: Check): void {
       { file: "boot" },
     );
   const loads = lines.some((one) => /modules/.test(one.file) && /^:\s*\w*TARPIT/.test(one.text));
-  if (loads) check.passed("reboot.module", "boot");
+  if (loads || isBuiltin(host)) check.passed("reboot.module", "boot");
   else check.add("reboot.module", { kernel: host.release ?? "?" }, { file: "boot" });
   judgeKernels(host, check);
 }
