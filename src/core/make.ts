@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { Arch } from "./arch.ts";
 import { statisticsLog } from "./compiler-cache.ts";
 import { badInput } from "./errors.ts";
@@ -95,9 +96,11 @@ function olderArguments(
   ];
 }
 
-function prefixMap(setup: MakeSetup): readonly string[] {
-  if (setup.buildDir === undefined) return [];
-  return [`KCFLAGS=-ffile-prefix-map=${setup.buildDir}=. -ffile-prefix-map=${setup.tree}=src`];
+/** The tree by both names that the compiler may see: ccache makes paths below CCACHE_BASEDIR relative (ccache(1)). */
+function prefixMap({ buildDir, tree }: MakeSetup): readonly string[] {
+  if (buildDir === undefined) return [];
+  const maps = [`${buildDir}=.`, `${tree}=src`, `${posix.relative(buildDir, tree)}=src`];
+  return [`KCFLAGS=${maps.map((map) => `-ffile-prefix-map=${map}`).join(" ")}`];
 }
 
 /** One word that means nothing more to make or to a shell, and is no option. */
@@ -221,7 +224,7 @@ function olderEnvironment(
     SOURCE_DATE_EPOCH: String(setup.epoch),
     ...(older.path === undefined ? {} : { PATH: older.path }),
     ...(setup.launcher?.split("/").at(-1) === "ccache"
-      ? { CCACHE_BASEDIR: setup.tree, CCACHE_NOHASHDIR: "1" }
+      ? { CCACHE_BASEDIR: setup.tree, CCACHE_NOHASHDIR: "1", CCACHE_NAMESPACE: "tarpit-kit" }
       : {}),
   };
 }

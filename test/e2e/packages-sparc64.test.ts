@@ -95,12 +95,15 @@ describe("reproducible", () => {
     // The same source; patched tree and build directory are its own.
     tool("cp", ["-al", join(shared, "sources"), join(own, "sources")]);
     const umask = process.umask(0o077);
-    const two = kitOk([...module, "--jobs", "1", "--out", at("another/deeper/out")], {
-      TARPIT_KIT_CACHE: own,
-      USER: "jo",
-      HOME: dir,
-      TZ: "Asia/Tokyo",
-    });
+    const two = kitOk(
+      [...module, ...launcher(), "--jobs", "1", "--out", at("another/deeper/out")],
+      {
+        TARPIT_KIT_CACHE: own,
+        USER: "jo",
+        HOME: dir,
+        TZ: "Asia/Tokyo",
+      },
+    );
     process.umask(umask);
     const { artifacts } = JSON.parse(readFileSync(join(one, "metadata.json"), "utf8")) as {
       artifacts: Record<string, string>;

@@ -81,6 +81,20 @@ describe("two builds of the same", () => {
       expect(sha256(join(place(out), name)), name).toBe(sha256(join(place(), name)));
   });
 
+  test("a launcher that names files as ccache does, from the build directory on: the same bytes", async () => {
+    ok(await toy.run(base()));
+    const launcher = join(toy.dir, "launcher");
+    const name = `case $word in -*) ;; /*.c) word=$(realpath --relative-to=. "$word") ;; esac`;
+    const rotate = `for word; do shift; ${name}; set -- "$@" "$word"; done`;
+    writeFileSync(launcher, `#!/bin/sh\n${rotate}\nexec "$@"\n`, { mode: 0o755 });
+    const out = join(toy.dir, "o");
+    const cache = { TARPIT_KIT_CACHE: join(toy.dir, "c") };
+    ok(await toy.run([...base(), "--launcher", launcher, "--out", out], cache));
+    for (const file of ["vmlinux", "image", "modules.tar.gz"])
+      expect(sha256(join(place(out), file)), file).toBe(sha256(join(place(), file)));
+    expect(readFileSync(join(place(), "vmlinux")).includes("src/init/main.c\0")).toBe(true);
+  });
+
   test("metadata.json alone tells: each artifact's hash, each input's, the line that builds it", async () => {
     ok(await toy.run([...base(), ...packages]));
     const { artifacts, inputs, rebuild } = metadata();

@@ -81,6 +81,13 @@ describe("what reaches make and a shell", () => {
     expect(makeEnvironment(dirs)).toEqual(cleanMakeEnvironment);
   });
 
+  test("no path is left in objects, whatever name the compiler sees it under", () => {
+    const dirs = { ...setup, tree: "/c/trees/x/linux", buildDir: "/c/builds/y" };
+    expect(makeArguments(dirs)).toContain(
+      "KCFLAGS=-ffile-prefix-map=/c/builds/y=. -ffile-prefix-map=/c/trees/x/linux=src -ffile-prefix-map=../../trees/x/linux=src",
+    );
+  });
+
   test("kbuild's own tools are compiled here when the launcher sends work away", () => {
     const away = { hostCompiler: false, env: {} };
     const args = makeArguments({ ...setup, launcher: "distcc", launching: away });
