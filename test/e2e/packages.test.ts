@@ -283,10 +283,15 @@ describe.runIf(full && ownMachine)("the long versions", () => {
         "--no-install-recommends",
         "qemu-user-static",
         "binfmt-support",
+        "arch-test",
         "qemu-system-arm",
       ],
       { env: { DEBIAN_FRONTEND: "noninteractive" } },
     );
+    // Where no init system has mounted it: programs of arm64 then run here, for the packages' own scripts.
+    const misc = "/proc/sys/fs/binfmt_misc";
+    const mount = `[ -e ${misc}/status ] || mount -t binfmt_misc binfmt_misc ${misc}`;
+    tool("sh", ["-c", `${mount} && update-binfmts --enable qemu-aarch64`]);
     const release = basename(arm64).replace(/-arm64$/, "");
     const system = debianRoot(
       at("debian-arm64"),

@@ -66,11 +66,22 @@ export function bareRoot(dir: string): string {
   return dir;
 }
 
+/** With /proc, which dkms needs and which goes with the command: mounted in a namespace of its own. */
+const inside = '[ ! -d "$1/proc" ] || mount -t proc proc "$1/proc" || exit 125; exec chroot "$@"';
+
 /** Runs a command in the root; its words. */
 export const inRoot = (root: string, ...command: readonly string[]): string =>
-  tool("chroot", [root, ...command], {
-    env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-  });
+  tool(
+    "unshare",
+    ["--mount", "--propagation=private", "sh", "-c", inside, "sh", root, ...command],
+    {
+      env: {
+        DEBIAN_FRONTEND: "noninteractive",
+        LC_ALL: "C",
+        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+      },
+    },
+  );
 
 /** Installs packages of an artifact directory in the root, as its admin would: dpkg -i. */
 export function installIn(root: string, debs: readonly string[]): string {
