@@ -341,6 +341,7 @@ describe("rules lint", () => {
       "-A OUTPUT -p tcp -m tcp ! --dport 25 -j ACCEPT",
       "-A OUTPUT -p tcp ! --syn -j ACCEPT",
       "-A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+      "-A OUTPUT -m state ! --state INVALID -j ACCEPT",
       "-A OUTPUT -j out\n:out - [0:0]\n-A out -p udp -j ACCEPT\n-A out -p tcp -j ACCEPT",
       "-A OUTPUT -j a\n:a - [0:0]\n:b - [0:0]\n-A a -j b\n-A b -j ACCEPT",
     ])("%s lets them out", (rules) =>
@@ -360,6 +361,7 @@ describe("rules lint", () => {
       "-A OUTPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT",
       "-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT",
       "-A OUTPUT -m conntrack --ctstate UNTRACKED -j ACCEPT",
+      "-A OUTPUT -m conntrack ! --ctstate INVALID,RELATED -j ACCEPT",
       "-A OUTPUT -p tcp -j LOG",
       "-A OUTPUT -p tcp --dport 443 -j out\n:out - [0:0]\n-A out -j ACCEPT",
       "-A OUTPUT -j a\n:a - [0:0]\n:b - [0:0]\n-A a -j b\n-A b -j a\n-A b -p udp -j ACCEPT",

@@ -89,9 +89,11 @@ function meetsReplies(rule: Rule, held: Held): boolean {
   if (isSynAlone(words)) return false;
   const from = plain(sourcePorts);
   if (from !== undefined && !held.ports.has(from)) return false;
-  const of = states(rule).filter(Boolean);
   // A reply is attached to the entry of what it answers (nf_conntrack_attach).
-  return of.length === 0 || of.includes(held.untracked ? "UNTRACKED" : "RELATED");
+  const state = held.untracked ? "UNTRACKED" : "RELATED";
+  const wanted = valueOf(words, "--state", "--ctstate") ?? "!";
+  const named = wanted.replace("!", "").split(",").includes(state);
+  return wanted.startsWith("!") ? !named : named;
 }
 
 /** Ports that TARPIT rules hold: all of them as soon as one rule names none, or by a name. */
