@@ -98,6 +98,7 @@ describe("make for 2.4", () => {
       SOURCE_DATE_EPOCH: "7",
       PATH: "/t/bin:/bin",
       CCACHE_BASEDIR: "/t/linux",
+      CCACHE_NAMESPACE: "tarpit-kit",
       MAKEFILES: undefined,
     });
   });

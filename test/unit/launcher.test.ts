@@ -33,6 +33,14 @@ describe("launchers", () => {
     },
   );
 
+  test("ccache, which does not hash prefix maps, keeps our objects apart, and hits in another directory", () => {
+    expect(launcherEnv(named("ccache"), {})).toEqual({
+      CCACHE_BASEDIR: "{base}",
+      CCACHE_NOHASHDIR: "1",
+      CCACHE_NAMESPACE: "tarpit-kit",
+    });
+  });
+
   test("distcc does not wait 300 seconds for a host that is gone, unless the user says so", () => {
     expect(Number(launcherEnv(named("distcc"), {})["DISTCC_IO_TIMEOUT"])).toBeLessThan(120);
     expect(launcherEnv(named("distcc"), { DISTCC_IO_TIMEOUT: "7" })).toEqual({});

@@ -355,6 +355,7 @@ describe("rules lint", () => {
       "-A OUTPUT -p tcp -m tcp --sport 22 -j ACCEPT",
       "-A OUTPUT -p tcp -m tcp --sport 24:65535 -j ACCEPT",
       "-A OUTPUT -p tcp -m tcp --sport :22 -j ACCEPT",
+      "-A OUTPUT -p tcp -m multiport --ports 80,443 -j ACCEPT",
       "-A OUTPUT -p tcp -m tcp --dport 443 -j ACCEPT",
       "-A OUTPUT -m owner --uid-owner 0 -j ACCEPT",
       "-A OUTPUT -p tcp --syn -j ACCEPT",
