@@ -51,16 +51,11 @@ export const bounds: readonly (readonly [upTo: number, label: string])[] = [
 
 const limits = bounds.map(([upTo]) => upTo);
 
-interface Gathered {
-  connections: number;
-  held: number;
-  first: number;
-  firstHeld: number;
-  last: number;
-  segments: number;
-  bytes: number;
-  readonly ports: number[];
-}
+/**
+ * A peer while its rows come in: `since` and `silent` are still times of the boot clock, the first and the
+ * last. One object for each address, not two: with 65,536 of them that is a tenth of a second.
+ */
+type Gathered = Omit<{ -readonly [Key in keyof Peer]: Peer[Key] }, "ports"> & { ports: number[] };
 
 /** Peers grouped by address, the longest held first. */
 export function summarize(table: HeldTable, silent?: number): Summary {
@@ -83,8 +78,7 @@ export function summarize(table: HeldTable, silent?: number): Summary {
     bytes += one.bytes;
     gather(groups, one, gone);
   }
-  const peers: Peer[] = [];
-  for (const [address, one] of groups) peers.push(toPeer(address, one, now));
+  const peers = Array.from(groups.values(), (group) => settled(group, now));
   return {
     peers: peers.toSorted(
       (a, b) => b.held - a.held || b.since - a.since || (a.address < b.address ? -1 : 1),
@@ -105,40 +99,38 @@ export function summarize(table: HeldTable, silent?: number): Summary {
 }
 
 function gather(groups: Map<string, Gathered>, one: Held, gone: boolean): void {
-  let group = groups.get(one.source);
+  const group = groups.get(one.source);
   if (!group) {
-    group = {
-      connections: 0,
-      held: 0,
-      first: one.first,
-      firstHeld: Infinity,
-      last: one.last,
-      segments: 0,
-      bytes: 0,
-      ports: [],
-    };
-    groups.set(one.source, group);
+    groups.set(one.source, {
+      address: one.source,
+      connections: 1,
+      held: gone ? 0 : 1,
+      since: one.first,
+      silent: one.last,
+      segments: one.segments,
+      bytes: one.bytes,
+      ports: [one.dport],
+    });
+    return;
   }
   group.connections += 1;
+  // What is held decides since when: the first of all counts only as long as nothing is.
+  if (gone === (group.held === 0)) group.since = Math.min(group.since, one.first);
+  else if (!gone) group.since = one.first;
   group.held += gone ? 0 : 1;
-  group.first = Math.min(group.first, one.first);
-  if (!gone) group.firstHeld = Math.min(group.firstHeld, one.first);
-  group.last = Math.max(group.last, one.last);
+  group.silent = Math.max(group.silent, one.last);
   group.segments += one.segments;
   group.bytes += one.bytes;
   if (group.ports.length < 64 && !group.ports.includes(one.dport)) group.ports.push(one.dport);
 }
 
-const toPeer = (address: string, one: Gathered, now: number): Peer => ({
-  address,
-  connections: one.connections,
-  held: one.held,
-  since: Math.max(0, now - (one.held > 0 ? one.firstHeld : one.first)),
-  silent: Math.max(0, now - one.last),
-  segments: one.segments,
-  bytes: one.bytes,
-  ports: one.ports.length > 1 ? one.ports.toSorted((a, b) => a - b) : one.ports,
-});
+/** Times of the clock become seconds before `now`. */
+function settled(group: Gathered, now: number): Peer {
+  group.since = Math.max(0, now - group.since);
+  group.silent = Math.max(0, now - group.silent);
+  if (group.ports.length > 1) group.ports.sort((a, b) => a - b);
+  return group;
+}
 
 /** Who came and who went between two readings: addresses, not connections. */
 export function changes(

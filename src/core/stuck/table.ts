@@ -84,7 +84,9 @@ class Cursor {
     this.text = text;
   }
   start(at: number, end: number): void {
-    [this.at, this.end, this.fine] = [at, end, true];
+    this.at = at;
+    this.end = end;
+    this.fine = true;
   }
   word(most: number): string {
     const space = this.text.indexOf(" ", this.at);
