@@ -75,17 +75,17 @@ export async function askMac(
   const head = Buffer.from([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
   const nobody = Buffer.alloc(6);
   const question = Buffer.concat([everyone, mac, head, mac, octets(from), nobody, octets(to)]);
-  let found: Buffer | undefined;
+  const found: Buffer[] = [];
   peer.onFrame = (bytes) => {
     const isAnswer = bytes.readUInt16BE(12) === 0x0806 && bytes.readUInt16BE(ethernet + 6) === 2;
-    if (isAnswer) found = Buffer.from(bytes.subarray(ethernet + 8, ethernet + 14));
+    if (isAnswer) found.push(Buffer.from(bytes.subarray(ethernet + 8, ethernet + 14)));
   };
-  for (let attempt = 0; !found; attempt += 1) {
-    if (attempt === 300) throw new Error(`${to} does not answer`);
+  for (let attempt = 0; attempt < 300; attempt += 1) {
     peer.send(question);
     await delay(100);
+    if (found[0]) return found[0];
   }
-  return found;
+  throw new Error(`${to} does not answer`);
 }
 
 /** The answer to an ARP request for `address`; undefined for any other frame (RFC 826). */
