@@ -205,9 +205,10 @@ const benches = {
     writeFileSync(file, JSON.stringify({ kernels: ["debian:6.1"], archs: ["sparc64"], drift }));
     kit(["matrix", "run", file, "--drift"]);
     const { results } = JSON.parse(kit(["matrix", "run", file, "--drift", "--json"]).stdout);
-    const seconds = results[0].releases.map((one) => one.seconds);
+    const releases = results.flatMap((line) => line.releases);
+    const seconds = releases.map((one) => one.seconds);
     console.log(
-      `  ${results[0].releases.map((one) => `${one.version} ${one.seconds} s, ${one.files} files`).join("; ")}`,
+      `  ${releases.map((one) => `${one.version} ${one.seconds} s, ${one.files} files`).join("; ")}`,
     );
     show("drift: the slowest release, download apart", Math.max(...seconds), 45, " s");
   },

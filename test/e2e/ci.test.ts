@@ -72,11 +72,13 @@ describe("the GitHub workflow, as a repository of somebody's has it", () => {
   });
 });
 
-// Every series of a line is looked at, and each release is unpacked whole: for the long version.
-describe.runIf(full)("the drift radar", () => {
-  test("two releases of each Debian line are patched and compiled, and the manifest says so", () => {
+/** Releases of each series of a line: all that Debian's apt has, in the long version. */
+const most = full ? 8 : 2;
+
+describe("the drift radar", () => {
+  test(`${most} releases of each Debian line are patched and compiled`, () => {
     const file = join(dir, "drift.json");
-    const drift = { lines: ["6.1", "6.12"], most: 5 };
+    const drift = { lines: ["6.1", "6.12"], most };
     writeFileSync(file, JSON.stringify({ kernels: ["debian:6.1"], archs: ["sparc64"], drift }));
     const ran = kit(["matrix", "run", file, "--drift", "--json"]);
     expect(ran.code, ran.stderr).toBe(0);

@@ -18,6 +18,8 @@ export interface Tarball {
   readonly signature?: Buffer;
   /** The hash the user gave. */
   readonly expected?: string;
+  /** Options of tar that leave out members nobody asked for. */
+  readonly leaveOut?: readonly string[];
   /** The release it must turn out to be. */
   readonly version?: KernelVersion;
   /** What an unverifiable one is: the user's own file is taken, a download is not. */
@@ -88,7 +90,9 @@ async function unpackSigned(
 }
 
 async function verifiedTree(tarball: Tarball, sha256: Promise<string>, work: string, ports: Ports) {
-  const stream = await tarIn(tarball.file, tarball.shown, ports);
+  const { leaveOut } = tarball;
+  const whole = await tarIn(tarball.file, tarball.shown, ports);
+  const stream = { ...whole, ...(leaveOut ? { leaveOut } : {}) };
   const first = tarball.signature === undefined || tarball.expected !== undefined;
   const byHash = first ? await trustByHash(tarball, await sha256, ports) : undefined;
   if (byHash?.how === "sha256")

@@ -78,10 +78,11 @@ async function unpackWhile(
 export async function unpackKept(
   kept: KeptArchive,
   work: string,
+  leaveOut: readonly string[],
   ports: Ports,
 ): Promise<string | undefined> {
   const shown = kept.path.replace(/^.*\//, "");
-  const stream = { commands: [xz("--", kept.path)], shown, size: kept.size };
+  const stream = { commands: [xz("--", kept.path)], shown, size: kept.size, leaveOut };
   const hash = ports.files.sha256(kept.path);
   const tree = await unpackWhile(stream, hash, kept.sha256, work, ports);
   if (tree !== undefined) return tree;
@@ -103,6 +104,7 @@ export interface DebArchive {
 export async function unpackDeb(
   deb: DebArchive,
   work: string,
+  leaveOut: readonly string[],
   ports: Ports,
 ): Promise<string | undefined> {
   const inner = join(work, "kernel.tar.xz");
@@ -119,6 +121,7 @@ export async function unpackDeb(
     ],
     shown: deb.file.file,
     size: deb.file.size,
+    leaveOut,
   };
   const { sha256 } = deb.file;
   const hash = deb.fresh ? Promise.resolve(sha256) : ports.files.sha256(deb.path);

@@ -35,8 +35,12 @@ export const packageKey = ({ name, candidate }: PackageVersion): string =>
   `debian:${name}:${candidate.file.sha256}`;
 
 /** Brings that version, and no other one. */
-export const fetchPackage = (wanted: PackageVersion, series: string, ports: Ports) =>
-  bringOne(wanted.candidate, wanted.name, series, ports);
+export const fetchPackage = (
+  wanted: PackageVersion,
+  series: string,
+  ports: Ports,
+  leaveOut?: readonly string[],
+) => bringOne(wanted.candidate, wanted.name, series, ports, leaveOut);
 
 /** A file whose sha256 is known, by apt's own way of downloading: its proxies, its retries. */
 export async function downloadPinned(

@@ -10,7 +10,15 @@ import { lineOf } from "../../core/kernel-version.ts";
 import type { Command, Ports, RunResult } from "../../ports.ts";
 import { requireKernelTree } from "../tree.ts";
 import { keptArchive, unpackDeb, unpackKept } from "./debian-archive.ts";
-import { cachedOr, downloadsDir, findTree, type NewTree, slug, withLock } from "./store.ts";
+import {
+  cachedOr,
+  downloadsDir,
+  findTree,
+  type NewTree,
+  partMark,
+  slug,
+  withLock,
+} from "./store.ts";
 import type { Provider } from "./types.ts";
 import { diskFull, megabytes } from "./unpack.ts";
 
@@ -197,12 +205,19 @@ async function debFile(wanted: Candidate, name: string, ports: Ports) {
 }
 
 /** Unpacks what an earlier run kept of the package, or the package; undefined when that was damaged. */
-async function unpackPackage(wanted: Candidate, name: string, work: string, ports: Ports) {
+async function unpackPackage(
+  wanted: Candidate,
+  name: string,
+  work: string,
+  leaveOut: readonly string[],
+  ports: Ports,
+) {
   const { file } = wanted;
   const kept = await keptArchive(file, ports);
-  if (kept) return unpackKept(kept, work, ports);
+  if (kept) return unpackKept(kept, work, leaveOut, ports);
   const { path, fresh } = await debFile(wanted, name, ports);
-  return unpackDeb({ path, fresh, member: `./usr/src/${name}.tar.xz`, file }, work, ports);
+  const member = `./usr/src/${name}.tar.xz`;
+  return unpackDeb({ path, fresh, member, file }, work, leaveOut, ports);
 }
 
 async function treeFromDeb(
@@ -210,10 +225,11 @@ async function treeFromDeb(
   name: string,
   series: string,
   work: string,
+  leaveOut: readonly string[],
   ports: Ports,
 ): Promise<NewTree> {
   const { file } = wanted;
-  const attempt = () => unpackPackage(wanted, name, work, ports);
+  const attempt = () => unpackPackage(wanted, name, work, leaveOut, ports);
   // What was damaged is removed: a kept archive, then a package; the last time apt brings it.
   const tree = (await attempt()) ?? (await attempt()) ?? (await attempt());
   if (!tree) throw aptTrouble(`${file.file} is not what apt's indexes describe`);
@@ -258,16 +274,22 @@ export const fetchDebian: Provider<"debian"> = async (spec, _request, ports) => 
   return bring(wanted, name, spec.series, ports);
 };
 
-/** The tree of one version: the cached one, else out of its package. */
-export function bringOne({ file, lists }: Candidate, name: string, series: string, ports: Ports) {
+/** The tree of one version, or the part of it that tar is not told to leave out: the cached one, else out of its package. */
+export function bringOne(
+  { file, lists }: Candidate,
+  name: string,
+  series: string,
+  ports: Ports,
+  leaveOut: readonly string[] = [],
+) {
   const source = {
-    key: `debian:${name}:${file.sha256}`,
+    key: `debian:${name}:${file.sha256}${partMark(leaveOut)}`,
     name: slug(`debian-${versionInDebName(file.file)}`),
   };
   return cachedOr(source, ports, (work) => {
     ports.log.stage("fetch", `${file.file} (${megabytes(file.size)}) through apt`);
     const lock = join(downloadsDir(ports), `${file.file}.lock`);
-    const made = () => treeFromDeb({ file, lists }, name, series, work, ports);
+    const made = () => treeFromDeb({ file, lists }, name, series, work, leaveOut, ports);
     return withLock(lock, name, ports, made);
   });
 }

@@ -14,7 +14,7 @@ import { treeFromTarball } from "./archive.ts";
 import { download, downloadSmall, type Download } from "./download.ts";
 import { listDirectory, type Mirror, mirrorOf, readReleasesJson, shownMirror } from "./mirror.ts";
 import { kernelLines } from "./pins.ts";
-import { cachedOr } from "./store.ts";
+import { cachedOr, partMark } from "./store.ts";
 import { signatureBeside } from "./tarball.ts";
 import type { FetchRequest, FetchResult, Provider } from "./types.ts";
 
@@ -76,9 +76,11 @@ async function fetchVersion(
       next: `take the signed tag: git:https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git#v${version.text}`,
     });
   }
-  const verified = { key: `release:${version.text}`, name: `linux-${version.text}` };
+  const { leaveOut } = request;
+  const part = partMark(leaveOut);
+  const verified = { key: `release:${version.text}${part}`, name: `linux-${version.text}` };
   const skip = {
-    key: `release:${version.text}:unverified:${shownMirror(mirror)}`,
+    key: `release:${version.text}:unverified:${shownMirror(mirror)}${part}`,
     name: `unverified-${version.text}`,
   };
   ports.log.stage("fetch", `Linux ${version.text}`);
@@ -93,6 +95,7 @@ async function fetchVersion(
       shown: basename(found.path),
       origin: { kind: "release", url: found.url } as const,
       ...(found.signature ? { signature: found.signature } : {}),
+      ...(leaveOut ? { leaveOut } : {}),
       version,
       unverified: request.insecureSkipVerify ? ("skip" as const) : ("refuse" as const),
     };

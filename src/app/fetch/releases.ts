@@ -14,7 +14,7 @@ import { treeFromTarball } from "./archive.ts";
 import { downloadPinned, fetchPackage, packageKey, packageVersions } from "./debian-versions.ts";
 import { listDirectory, mirrorOf } from "./mirror.ts";
 import { kernelLines } from "./pins.ts";
-import { cachedOr, downloadsDir } from "./store.ts";
+import { cachedOr, downloadsDir, partMark } from "./store.ts";
 import type { FetchResult } from "./types.ts";
 
 /** A point release that may be had, and how. */
@@ -22,9 +22,10 @@ export interface Release {
   readonly version: KernelVersion;
   /** The package or file it is in. */
   readonly from: string;
-  /** How a tree of it is marked in the cache. */
+  /** How a whole tree of it is marked in the cache. */
   readonly key: string;
-  bring(ports: Ports): Promise<FetchResult>;
+  /** The tree without what tar is told to leave out. */
+  bring(ports: Ports, leaveOut: readonly string[]): Promise<FetchResult>;
 }
 
 /**
@@ -45,7 +46,8 @@ export async function releasesOf(
     const version = parseKernelVersion(upstreamOf(one.version));
     if (!version) return [];
     const from = `${one.name} ${one.version}`;
-    return [{ version, from, key: packageKey(one), bring: (to) => fetchPackage(one, line, to) }];
+    const bring: Release["bring"] = (to, leaveOut) => fetchPackage(one, line, to, leaveOut);
+    return [{ version, from, key: packageKey(one), bring }];
   });
   const places = new Set(packages.map(({ candidate }) => posix.dirname(candidate.file.url)));
   return oldestFirst([...fromPackages, ...(await pinned(line, [...places], ports))]);
@@ -72,7 +74,7 @@ async function listed(
     version,
     from: `linux-${version.text}.tar.xz`,
     key: `release:${version.text}`,
-    bring: (to) => fetchSource({ spec: version.text, ...request }, to),
+    bring: (to, leaveOut) => fetchSource({ spec: version.text, ...request, leaveOut }, to),
   }));
 }
 
@@ -90,12 +92,12 @@ async function pinned(
     const version = parseKernelVersion(text);
     if (!version || lineOf(version) !== line) return [];
     const key = `release:${text}`;
-    const bring = (to: Ports): Promise<FetchResult> =>
-      cachedOr({ key, name: `linux-${text}` }, to, async (work) => {
+    const bring: Release["bring"] = (to, leaveOut) =>
+      cachedOr({ key: key + partMark(leaveOut), name: `linux-${text}` }, to, async (work) => {
         const { path, url } = await pinnedFile(file, sha256, places, to);
         const origin = { kind: "release", url } as const;
-        const tarball = { file: path, shown: file, origin, version, unverified: "refuse" } as const;
-        return treeFromTarball(tarball, work, to);
+        const known = { file: path, shown: file, origin, version, leaveOut };
+        return treeFromTarball({ ...known, unverified: "refuse" }, work, to);
       });
     return [{ version, from: file, key, bring }];
   });

@@ -34,6 +34,10 @@ export type NewTree = Omit<FetchResult, "path" | "cached"> & {
   readonly tree: string;
 };
 
+/** Ends the key of a tree that is not whole: nobody who wants all of it finds it. */
+export const partMark = (leaveOut: readonly string[] = []): string =>
+  leaveOut.length > 0 ? ":part" : "";
+
 const sourcesDir = (ports: Ports): string => join(ports.cacheDir, "sources");
 export const downloadsDir = (ports: Ports): string => join(ports.cacheDir, "downloads");
 

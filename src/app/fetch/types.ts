@@ -7,6 +7,8 @@ export interface FetchRequest {
   /** Stands in for https://cdn.kernel.org/pub/linux/kernel: https, file:// or a directory. */
   readonly mirror?: string;
   readonly insecureSkipVerify: boolean;
+  /** For a part of a kernel.org release: options of tar that leave out the rest. */
+  readonly leaveOut?: readonly string[];
 }
 
 /** Why the content is believed. */

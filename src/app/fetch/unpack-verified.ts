@@ -68,7 +68,7 @@ export async function unpackVerified(
   const listing = join(work, "listing");
   await ports.files.mkdir(into, 0o700);
   await ports.files.write(listing, "");
-  const how = [...listingOptions, `--index-file=${listing}`, wholePipe];
+  const how = [...listingOptions, `--index-file=${listing}`, wholePipe, ...(stream.leaveOut ?? [])];
   const tar: Command = extractInto(into, how);
   const judge = new ListingJudge();
   const stop = new AbortController();

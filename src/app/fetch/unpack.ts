@@ -11,6 +11,8 @@ export interface TarStream {
   readonly shown: string;
   /** Its compressed size. */
   readonly size: number;
+  /** Options of tar that leave out members nobody asked for. */
+  readonly leaveOut?: readonly string[];
 }
 
 /** The user's defaults must not change what is unpacked. */
@@ -184,7 +186,7 @@ export async function unpack(
   const into = join(work, "unpack");
   await ports.files.mkdir(into, 0o700);
   const gate = new ProgressGate(ports, stream.shown);
-  const sinks: Command[] = [extractInto(into), ...(alsoRead ? [alsoRead] : [])];
+  const sinks: Command[] = [extractInto(into, stream.leaveOut), ...(alsoRead ? [alsoRead] : [])];
   const results = await ports.processes
     .fan(stream.commands, gate, sinks)
     .catch((error: unknown) => {

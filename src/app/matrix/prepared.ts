@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { type Differences, readDifferences } from "../../core/drift/differences.ts";
+import { leaveOut } from "../../core/drift/left-out.ts";
 import { environment } from "../../core/errors.ts";
 import type { Command, Ports } from "../../ports.ts";
 import { markUsed } from "../cache/lease.ts";
 import { findTree } from "../fetch/store.ts";
-import type { FetchResult } from "../fetch.ts";
 import type { Release } from "../fetch/releases.ts";
 import { patchTree } from "../patch.ts";
 
@@ -29,9 +29,9 @@ export class PreparedTree {
 
   /** Makes the tree that release, without the series; says how many files were touched. */
   async become(release: Release): Promise<number> {
-    const source = await this.#bring(release);
+    const from = await this.#bring(release);
     try {
-      return await this.#takeOver(source.path, release.version.text);
+      return await this.#takeOver(from, release.version.text);
     } finally {
       await this.#ports.files.remove(this.#private);
     }
@@ -49,18 +49,29 @@ export class PreparedTree {
     return join(this.#home, "release");
   }
 
-  /** From the shared cache, else into one that goes again: a dozen releases would fill the disk. */
-  async #bring(release: Release): Promise<FetchResult> {
+  /**
+   * What is needed of the release, in a place that goes again, as a dozen whole ones would fill the disk:
+   * out of the shared cache when it is there, else out of its archive.
+   */
+  async #bring(release: Release): Promise<string> {
     const { files, cacheDir } = this.#ports;
-    const shared = await findTree((key) => key === release.key, this.#ports);
-    if (shared) return shared;
     await files.remove(this.#private);
     await files.mkdir(this.#private);
+    const shared = await findTree((key) => key === release.key, this.#ports);
+    if (shared) {
+      const part = join(this.#private, "linux");
+      await files.mkdir(part);
+      await this.#must([
+        { program: "tar", args: ["-C", shared.path, ...leaveOut, "-cf", "-", "."], env },
+        { program: "tar", args: ["-C", part, "-xf", "-"], env },
+      ]);
+      return part;
+    }
     for (const name of ["downloads", "apt"]) {
       await files.mkdir(join(cacheDir, name));
       await files.symlink(join(cacheDir, name), join(this.#private, name));
     }
-    return release.bring({ ...this.#ports, cacheDir: this.#private });
+    return (await release.bring({ ...this.#ports, cacheDir: this.#private }, leaveOut)).path;
   }
 
   async #takeOver(from: string, version: string): Promise<number> {
@@ -105,13 +116,11 @@ export class PreparedTree {
     await this.#ports.files.remove(list);
   }
 
-  /** Hard links where the source stays; nothing is ever written through one. */
   async #anew(from: string): Promise<void> {
     const { files } = this.#ports;
     await files.remove(this.tree);
     await files.remove(this.buildDir);
-    await files.mkdir(this.#home);
-    await this.#must([{ program: "cp", args: ["-al", "--", from, this.tree], env }]);
+    await files.rename(from, this.tree);
   }
 
   async #must(commands: readonly Command[]): Promise<void> {
