@@ -188,4 +188,29 @@ describe("the drift radar on a toy kernel", () => {
     expect(line.releases[0]?.files).toBe(-1);
     expect(readFileSync(join(tree, "net/netfilter/Makefile"), "utf8")).not.toContain("mine");
   });
+
+  test("the drivers' code is not unpacked; a tree the cache has whole is taken in part, and stays whole", async () => {
+    const [newest = "", older = ""] = ["6.1.994", "6.1.992"];
+    const code = "drivers/misc/far.c";
+    release(
+      () => "int hold(int a);\n",
+      (tree) => {
+        mkdirSync(join(tree, "drivers/misc"), { recursive: true });
+        writeFileSync(join(tree, "drivers/misc/Kconfig"), "# nothing\n");
+        writeFileSync(join(tree, code), "int far;\n");
+      },
+    );
+    file({ most: 2 });
+    const fetched = await toy.run(["fetch", newest, "--mirror", mirror]);
+    const whole = fetched.stdout.trim();
+    const line = told(await run("--json"));
+    expect(states(line)).toEqual([`${newest} ok`, `${older} ok`]);
+    const tree = join(toy.cacheDir, "builds/drift-6.1-toy/linux");
+    expect(existsSync(join(tree, "drivers/misc/Kconfig"))).toBe(true);
+    expect(existsSync(join(tree, code))).toBe(false);
+    expect(existsSync(join(whole, code))).toBe(true);
+    // What was unpacked in part for the search is no tree of that release.
+    const again = await toy.run(["fetch", older, "--mirror", mirror]);
+    expect(existsSync(join(again.stdout.trim(), code))).toBe(true);
+  });
 });
