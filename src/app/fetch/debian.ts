@@ -253,7 +253,7 @@ async function treeFromDeb(
   };
 }
 
-export const fetchDebian: Provider<"debian"> = async (spec, _request, ports) => {
+export const fetchDebian: Provider<"debian"> = async (spec, { leaveOut }, ports) => {
   if (!(await ports.processes.which("apt-get"))) {
     throw environment("fetch.no-apt", {
       what: "there is no apt on this machine",
@@ -265,13 +265,16 @@ export const fetchDebian: Provider<"debian"> = async (spec, _request, ports) => 
   await prepare(ports);
   const listed = await candidate(name, ports);
   if (!listed) {
-    const fetched = await findTree((key) => key.startsWith(`debian:${name}:`), ports);
+    const [start, end] = [`debian:${name}:`, partMark(leaveOut)];
+    const isOne = (key: string) =>
+      key.startsWith(start) && !key.slice(start.length, key.length - end.length).includes(":");
+    const fetched = await findTree((key) => key.endsWith(end) && isOne(key), ports);
     if (fetched) return fetched;
     if (await hasLists(ports)) throw await unknownSeries(name, ports);
   }
   const wanted = listed ?? (await refreshed(name, ports));
   if (!wanted) throw await unknownSeries(name, ports);
-  return bring(wanted, name, spec.series, ports);
+  return bring(wanted, name, spec.series, ports, leaveOut);
 };
 
 /** The tree of one version, or the part of it that tar is not told to leave out: the cached one, else out of its package. */
@@ -294,8 +297,14 @@ export function bringOne(
   });
 }
 
-async function bring(wanted: Candidate, name: string, series: string, ports: Ports) {
-  const attempt = (now: Candidate) => bringOne(now, name, series, ports);
+async function bring(
+  wanted: Candidate,
+  name: string,
+  series: string,
+  ports: Ports,
+  leaveOut?: readonly string[],
+) {
+  const attempt = (now: Candidate) => bringOne(now, name, series, ports, leaveOut);
   try {
     return await attempt(wanted);
   } catch (error) {

@@ -34,9 +34,11 @@ export type NewTree = Omit<FetchResult, "path" | "cached"> & {
   readonly tree: string;
 };
 
+const part = ":part";
+
 /** Ends the key of a tree that is not whole: nobody who wants all of it finds it. */
 export const partMark = (leaveOut: readonly string[] = []): string =>
-  leaveOut.length > 0 ? ":part" : "";
+  leaveOut.length > 0 ? part : "";
 
 const sourcesDir = (ports: Ports): string => join(ports.cacheDir, "sources");
 export const downloadsDir = (ports: Ports): string => join(ports.cacheDir, "downloads");
@@ -71,7 +73,7 @@ export const findTree = (
 
 /** The tree of this content, whatever it was asked for as. */
 export const findSource = (id: string, ports: Ports): Promise<FetchResult | undefined> =>
-  newestOf((marker) => marker.id === id, ports);
+  newestOf((marker) => marker.id === id && !marker.key.endsWith(part), ports);
 
 async function newestOf(
   wanted: (marker: Marker) => boolean,
@@ -142,7 +144,8 @@ async function publish(
     trust,
     fetched: ports.clock.now().toISOString(),
   };
-  const home = join(sourcesDir(ports), `${source.name}-${shortId(id)}`);
+  const kind = source.key.endsWith(part) ? "-part" : "";
+  const home = join(sourcesDir(ports), `${source.name}${kind}-${shortId(id)}`);
   const out = await ports.files.makePrivateDirectory(
     join(sourcesDir(ports), `.new-${source.name}-`),
   );

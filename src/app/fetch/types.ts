@@ -7,7 +7,7 @@ export interface FetchRequest {
   /** Stands in for https://cdn.kernel.org/pub/linux/kernel: https, file:// or a directory. */
   readonly mirror?: string;
   readonly insecureSkipVerify: boolean;
-  /** For a part of a kernel.org release: options of tar that leave out the rest. */
+  /** For a part of a release (kernel.org's, Debian's): options of tar that leave out the rest. */
   readonly leaveOut?: readonly string[];
 }
 
