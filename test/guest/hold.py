@@ -122,7 +122,7 @@ def runs():
     """The module, the families it answers, and the options of the rule, from OPTIONS=--a+1,--b."""
     more = [tuple(one.split("+")) for one in lab.setting("OPTIONS", "").split(",") if one]
     for which, families, arguments in (("stock", ["ipv4"], ()), ("ours", ["ipv4", "ipv6"], ()),
-                                       *(("ours", ["ipv4"], one) for one in more)):
+                                       *(("ours", ["ipv4", "ipv6"], one) for one in more)):
         if os.path.exists(f"/{which}/xt_TARPIT.ko"):
             yield which, families, arguments
 
