@@ -121,11 +121,13 @@ describe("TARPIT on a kernel that reports everything", () => {
     ["SPINLOCKUP", "WARNING: lock held when returning to user space!"],
     ["READ_AFTER_FREE", "BUG: KASAN: slab-use-after-free"],
     ["SLAB_LINEAR_OVERFLOW", "BUG: KASAN: slab-out-of-bounds"],
-    // Into the guard page: any kernel hears it. KASAN_VMALLOC itself is not shown to be heard.
+    // Into the guard page: any kernel hears it.
     ["VMALLOC_LINEAR_OVERFLOW", "BUG: unable to handle page fault"],
     ["ARRAY_BOUNDS", "UBSAN: array-index-out-of-bounds"],
     ["WARNING", "WARNING: CPU:"],
   ] as const;
+  /** These and one of KASAN's own tests: not yet in the guard page. */
+  const heard = [...provoked, ["vmalloc_oob", "BUG: KASAN: vmalloc-out-of-bounds"]] as const;
 
   describe("a kernel with a bug in it", () => {
     let ran: GuestReport = { lines: [], finished: false, console: "" };
@@ -149,7 +151,7 @@ describe("TARPIT on a kernel that reports everything", () => {
       expect(ran.lines.at(-1)?.key, ran.console.slice(-2000)).toBe("done");
     });
 
-    test.each(provoked)("%s is heard", (kind, words) => {
+    test.each(heard)("%s is heard", (kind, words) => {
       const from = ran.console.split(`tarpit-kit: ${kind}`).at(-1) ?? "";
       expect(complaints(from).join("\n")).toContain(words);
     });
