@@ -47,6 +47,52 @@ describe("the table", () => {
     expect(read.strange).toBe(2);
   });
 
+  const columns = "4 192.0.2.7 40112 198.51.100.1 23 6400 9990 30 1200 dp--".split(" ");
+  const [kind, source, sport, destination, dport, first, last, segments, bytes, marks] = [
+    ...columns.keys(),
+  ] as [number, number, number, number, number, number, number, number, number, number];
+  const rowWith = (column: number, word: string): string =>
+    `${head}${columns.with(column, word).join(" ")}\n`;
+  const isRow = (text: string): boolean => {
+    const { rows, strange } = parseTable(text);
+    expect(rows.length + strange).toBe(1);
+    return strange === 0;
+  };
+
+  test.each([
+    [kind, ["6"], ["5", "0", "44", "x"]],
+    [source, ["::", "f".repeat(45)], ["", ":", "f".repeat(46), "192.0.2.g"]],
+    [sport, ["0", "99999"], ["100000", "", "1:", "1/", "x"]],
+    [destination, ["::1"], ["-", "1"]],
+    [dport, ["65535"], ["1x"]],
+    [first, ["999999999999"], ["1000000000000"]],
+    [last, ["999999999999"], ["1000000000000"]],
+    [segments, ["9".repeat(20)], ["9".repeat(21)]],
+    [bytes, ["9".repeat(20)], ["9".repeat(21), "-1"]],
+    [marks, ["d", "d".repeat(32)], ["", "d".repeat(33), "d\t"]],
+  ])("column %i: its longest value is read, a longer or another one is no row", (at, good, bad) => {
+    for (const word of good) expect(isRow(rowWith(at, word)), word).toBe(true);
+    for (const word of bad) expect(isRow(rowWith(at, word)), word).toBe(false);
+  });
+
+  test("a row that ends before its last column is none, with and without a line end", () => {
+    for (let count = 1; count < columns.length; count += 1) {
+      const cut = columns.slice(0, count).join(" ");
+      for (const text of [cut, `${cut} `, `${cut}\n`, `${cut} \n`])
+        expect(isRow(head + text), text).toBe(false);
+    }
+    expect(isRow(head + columns.join(" "))).toBe(true);
+    expect(parseTable(`${head}\n\n`)).toMatchObject({ rows: [], strange: 0 });
+  });
+
+  test("without a clock of its own the table is as old as its last word", () => {
+    const row = columns.join(" ");
+    expect(parseTable(`# version 1\n${row}\n`).now).toBe(9990);
+    expect(parseTable(`# version 1 now x\n${row}\n`).now).toBe(9990);
+    expect(parseTable(`# version 1 now 0\n${row}\n`).now).toBe(0);
+    expect(parseTable("# version 1\n").now).toBe(0);
+  });
+
   test("the version line decides", () => {
     expect(versionOfTable(table)).toBe(1);
     expect(versionOfTable("# version 2 now 1\n")).toBe(2);
@@ -57,6 +103,8 @@ describe("the table", () => {
     const rows = parseTable(table).rows;
     expect(rows.map((one) => letGo(one, 10_000))).toEqual([false, false, true, false, true]);
     expect(letGo(rows[2] as never, 10_000, 1000)).toBe(false);
+    const silent = (seconds: number) => letGo(rows[0] as never, 9990 + seconds);
+    expect([silent(600), silent(601)]).toEqual([false, true]);
   });
 });
 
@@ -83,6 +131,34 @@ describe("the summary", () => {
 
   test("each connection is in one bucket: what let go counts up to its last word", () => {
     expect(summary.histogram.map((one) => one.count)).toEqual([1, 1, 0, 2, 1, 0, 0, 0]);
+  });
+
+  test("a hold of exactly a bound is below it; nobody has been held for less than nothing", () => {
+    const held = (seconds: number): string =>
+      `4 192.0.2.7 1 198.51.100.1 23 ${1_000_000 - seconds} 1000000 1 40 ----\n`;
+    const of = (...all: readonly number[]) =>
+      summarize(parseTable(`# version 1 now 1000000\n${all.map(held).join("")}`));
+    const edges = [60, 600, 960, 3600, 21_600, 86_400, 604_800];
+    expect(of(...edges).histogram.map((one) => one.count)).toEqual([1, 1, 1, 1, 1, 1, 1, 0]);
+    expect(of(...edges.map((n) => n + 1)).histogram.map((one) => one.count)).toEqual([
+      0, 1, 1, 1, 1, 1, 1, 1,
+    ]);
+    expect(of(0)).toMatchObject({ seconds: 0, rate: 40, peers: [{ since: 0 }] });
+    expect(of(1)).toMatchObject({ seconds: 1, rate: 40 });
+    // The clock of a copy may be behind.
+    expect(of(-5)).toMatchObject({ seconds: 0, peers: [{ since: 0 }] });
+  });
+
+  test("peers alike stand by address; of a scanner's ports the first 64 are named", () => {
+    const rows = ["203.0.113.5", "192.0.2.7"].flatMap((address) =>
+      Array.from(
+        { length: 70 },
+        (_, at) => `4 ${address} 1 198.51.100.1 ${1 + at} 9000 9990 1 40 ----\n`,
+      ),
+    );
+    const { peers } = summarize(parseTable(head + rows.join("")));
+    expect(peers.map(({ address }) => address)).toEqual(["192.0.2.7", "203.0.113.5"]);
+    expect(peers[0]?.ports).toEqual(Array.from({ length: 64 }, (_, at) => 1 + at));
   });
 
   test("who came and who went, by address; a row that was evicted is one that went", () => {
@@ -143,7 +219,14 @@ describe("the summary", () => {
     );
     expect(text).toContain("tarpit_held_connections 3\n");
     expect(text).toContain("tarpit_syn_total 7\n");
+    const buckets = [...text.matchAll(/_bucket\{le="(.+)"\} (\d+)/g)].map(([, , sum]) =>
+      Number(sum),
+    );
+    expect(buckets).toEqual([1, 2, 2, 4, 5, 5, 5, 5]);
     expect(text).toContain('tarpit_hold_seconds_bucket{le="+Inf"} 5\n');
+    expect(text).toContain("tarpit_table_room 4096\n");
+    expect(text).toContain("tarpit_table_rows 5\n");
+    expect(toPrometheus({ ...summary, room: undefined }, new Map())).not.toContain("_room");
     expect(text).not.toContain("bad");
     expect(metricsTrouble(text)).toEqual([]);
     expect(metricsTrouble(text.replace("seconds histogram", "seconds gauge"))).not.toEqual([]);
