@@ -25,7 +25,7 @@ def provoke(kind):
 def beyond_vmalloc():
     """Past the end of what vmalloc gave, and not yet in the guard page: lkdtm has no such bug, KASAN's own tests do."""
     lab.write("/dev/kmsg", "tarpit-kit: vmalloc_oob\n")
-    lab.need("modprobe", "kunit", "filter_glob=kasan.vmalloc_oob")
+    lab.need("modprobe", "kunit", "enable=1", "filter_glob=kasan.vmalloc_oob")
     lab.need("modprobe", "kasan_test")
 
 
