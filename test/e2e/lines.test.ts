@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { satisfies, versionFromMakefile } from "../../src/core/kernel-version.ts";
@@ -13,13 +13,16 @@ afterAll(remove);
 const json = <T>(path: string): T => JSON.parse(readFileSync(join(root, path), "utf8")) as T;
 const { lines } = json<Manifest>("patches/manifest.json");
 
-/** A directory of kernel trees: a directory each, of any name. Debian's own are in series.test.ts. */
+/**
+ * A directory of kernel trees: a directory each, of any name; a link is followed, or its copy would be the tree
+ * itself. Debian's own are in series.test.ts.
+ */
 const given = process.env["TARPIT_KIT_LINUX_TREES"];
 const trees = (given === undefined ? [] : readdirSync(resolve(given)))
   .map((name) => join(resolve(given as string), name))
   .filter((path) => existsSync(join(path, "Makefile")))
   .map((path) => ({
-    path,
+    path: realpathSync(path),
     version: versionFromMakefile(readFileSync(join(path, "Makefile"), "utf8")),
   }));
 

