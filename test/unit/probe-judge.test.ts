@@ -239,6 +239,35 @@ const cases: readonly (readonly [code: string, ...changes: Records[]])[] = [
   ["reboot.no-way-back", { loaders: ["/boot/grub/grub.cfg:3: linux /boot/vmlinuz-6.1.192 ro"] }],
 ];
 
+/** As od and hexdump print it: four bytes of attributes, then the state. */
+const secureBoot = (state: string): string[] => ["/sys/v", `000000 06 00 00 00 ${state}`, "000005"];
+
+describe("who refuses an unsigned module", () => {
+  const module = hexRecord("/x/xt_TARPIT.ko", Buffer.from("x"));
+  const lockDown = "CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT=y";
+  const by = (...changes: Records[]) => {
+    const facts = parseFacts(factsText(good, absent, { module }, ...changes));
+    const { findings } = judgeFacts(facts as NonNullable<typeof facts>);
+    return findings.find((one) => one.code === "module.unsigned")?.args.by;
+  };
+  test.each<readonly [Records, string | undefined]>([
+    [{}, undefined],
+    [{ sig_enforce: ["/p", "N"] }, undefined],
+    [{ sig_enforce: ["/p", "Y"] }, "module.sig_enforce"],
+    [{ config: ["/c", "CONFIG_MODULE_SIG_FORCE=y"] }, "module.sig_enforce"],
+    [{ lockdown: ["/l", "[none] integrity confidentiality"] }, undefined],
+    [{ lockdown: ["/l", "none integrity [confidentiality]"] }, "lockdown (confidentiality)"],
+    [{ config: ["/c", lockDown], secureboot: secureBoot("01") }, "Secure Boot"],
+    [
+      { config: ["/c", lockDown], secureboot: ["/sys/v", "06 00 00 00 01           "] },
+      "Secure Boot",
+    ],
+    [{ config: ["/c", lockDown], secureboot: secureBoot("00") }, undefined],
+    [{ config: ["/c", lockDown] }, undefined],
+    [{ config: ["/c", "CONFIG_MODULES=y"], secureboot: secureBoot("01") }, undefined],
+  ])("%j: %s", (changes, expected) => expect(by(changes)).toBe(expected));
+});
+
 describe("each finding has a machine that shows it", () => {
   test.each(cases.map(([code, ...changes]) => ({ code, changes })))(
     "$code",
@@ -257,6 +286,18 @@ describe("each finding has a machine that shows it", () => {
       expect(found?.evidence?.file).toBeTruthy();
     },
   );
+
+  test("few segments without a cookie, or few of many, are a scanner's", () => {
+    const dropped = (segments: number, count: number): boolean => {
+      const stat = ["/p", `segments=${segments}`, `dropped_cookie=${count}`];
+      const facts = parseFacts(factsText(good, { "tarpit stat": stat }));
+      const { findings } = judgeFacts(facts as NonNullable<typeof facts>);
+      return findings.some(({ code }) => code === "cookie.dropped");
+    };
+    expect(dropped(499, 100)).toBe(true);
+    expect(dropped(500, 100)).toBe(false);
+    expect(dropped(99, 99)).toBe(false);
+  });
 
   test("none is without one, here or in a test of its own", () => {
     const elsewhere = ["rules.test.ts", "../integration/verify-target.test.ts"]
