@@ -189,6 +189,20 @@ describe("the drift radar on a toy kernel", () => {
     expect(readFileSync(join(tree, "net/netfilter/Makefile"), "utf8")).not.toContain("mine");
   });
 
+  test("an arch that only an older kernel has is refused, and no release is called broken", async () => {
+    release(() => "int hold(int a);\n");
+    const arches = join(toy.packageRoot, "data/arches");
+    const known = JSON.parse(readFileSync(join(arches, "toy.json"), "utf8")) as object;
+    writeFileSync(
+      join(arches, "old.json"),
+      JSON.stringify({ ...known, name: "old", only: ["2.4"] }),
+    );
+    file({ arch: "old" });
+    const ran = await run("--json");
+    expect(ran.code).toBe(2);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: "arch.generation" } });
+  });
+
   test("the drivers' code is not unpacked; a tree the cache has whole is taken in part, and stays whole", async () => {
     const [newest = "", older = ""] = ["6.1.994", "6.1.992"];
     const code = "drivers/misc/far.c";

@@ -12,7 +12,7 @@ import type { Ports } from "../../ports.ts";
 import { lockDirectory } from "../build/lock.ts";
 import { saidIn } from "../build/origins.ts";
 import { withLease } from "../cache/lease.ts";
-import { loadArch, loadGeneration } from "../data.ts";
+import { archFor, loadArch, loadGeneration } from "../data.ts";
 import { requireTools } from "../doctor.ts";
 import { type Release, releasesOf } from "../fetch/releases.ts";
 import { loadSeries } from "../patch.ts";
@@ -38,7 +38,7 @@ interface Run {
 export async function runDrift(request: DriftRequest, ports: Ports): Promise<readonly DriftLine[]> {
   const { drift, mirror } = await settingsOf(request, ports);
   if (drift.record) await refuseOutsideCheckout(ports);
-  const arch = await loadArch(drift.arch, ports);
+  const arch = archFor(await loadArch(drift.arch, ports), undefined);
   await requireTools(["fetch", "module"], arch, [], ports);
   const all = await linesOf(drift, mirror, ports);
   const lines = request.shard ? partOf(all, request.shard) : all;
