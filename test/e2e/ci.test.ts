@@ -3,12 +3,16 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { root } from "../support/artifacts.ts";
 import { githubJob } from "../support/ci-steps.ts";
-import { kit, scratch, tool } from "../support/cli.ts";
+import { kit, kitOk, scratch, tool } from "../support/cli.ts";
 
 const { dir, remove } = scratch("ci");
 afterAll(remove);
 const full = process.env["TARPIT_KIT_FULL"] === "1";
 
+interface Planned {
+  readonly line: string;
+  readonly releases: readonly string[];
+}
 interface Line {
   readonly line: string;
   readonly breaks?: object;
@@ -80,15 +84,21 @@ describe("the drift radar", () => {
     const file = join(dir, "drift.json");
     const drift = { lines: ["6.1", "6.12"], most };
     writeFileSync(file, JSON.stringify({ kernels: ["debian:6.1"], archs: ["sparc64"], drift }));
+    // What apt offers is the machine's own affair: a plain Debian mirror has the last one or two.
+    const print = kitOk(["matrix", "print", file, "--drift", "--json"]);
+    const planned = (JSON.parse(print) as { results: readonly Planned[] }).results;
+    expect(new Set(planned.map(({ line }) => line))).toEqual(new Set(["6.1", "6.12"]));
     const ran = kit(["matrix", "run", file, "--drift", "--json"]);
     expect(ran.code, ran.stderr).toBe(0);
     const { results } = JSON.parse(ran.stdout) as { results: readonly Line[] };
-    expect(results.map(({ line }) => line)).toEqual(["6.1", "6.1", "6.12"]);
-    for (const { line, releases, breaks } of results) {
+    for (const { releases, breaks } of results) {
       console.log(releases.map(({ version, seconds }) => `${version} ${seconds} s`).join(", "));
       expect(breaks).toBeUndefined();
-      const compiled = releases.filter(({ state }) => state === "ok");
-      expect(compiled.length, line).toBeGreaterThanOrEqual(2);
     }
+    const compiled = results.map(({ line, releases }) => ({
+      line,
+      releases: releases.filter(({ state }) => state === "ok").map(({ version }) => version),
+    }));
+    expect(compiled).toEqual(planned.map(({ line, releases }) => ({ line, releases })));
   });
 });

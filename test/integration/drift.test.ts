@@ -189,6 +189,28 @@ describe("the drift radar on a toy kernel", () => {
     expect(readFileSync(join(tree, "net/netfilter/Makefile"), "utf8")).not.toContain("mine");
   });
 
+  test("of a line's two series one may have no release here; a line without any is an error", async () => {
+    release(() => "int hold(int a);\n");
+    const path = join(toy.packageRoot, "patches/manifest.json");
+    const manifest = JSON.parse(readFileSync(path, "utf8")) as {
+      lines: { line: string; series: string; range: string; verified: string[] }[];
+    };
+    const line = manifest.lines.find((one) => one.line === "6.1");
+    if (!line) throw new Error("the toy has no 6.1");
+    const early = { ...line, series: "linux-6.1-early.series", range: ">=6.1 <6.1.900" };
+    const later = { ...line, range: ">=6.1.900 <6.2" };
+    const rest = manifest.lines.filter((one) => one !== line);
+    writeFileSync(path, JSON.stringify({ lines: [...rest, early, later] }));
+    file({ lines: ["6.1"], most: 1 });
+    const ran = await run("--json");
+    expect(ran.code, ran.stderr).toBe(0);
+    expect((JSON.parse(ran.stdout) as Told).results.map(states)).toEqual([["6.1.994 ok"]]);
+    writeFileSync(path, JSON.stringify({ lines: [...rest, early] }));
+    const none = await run("--json");
+    expect(none.code).toBe(3);
+    expect(JSON.parse(none.stdout)).toMatchObject({ error: { code: "drift.none" } });
+  });
+
   test("an arch that only an older kernel has is refused, and no release is called broken", async () => {
     release(() => "int hold(int a);\n");
     const arches = join(toy.packageRoot, "data/arches");

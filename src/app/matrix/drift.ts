@@ -70,9 +70,15 @@ async function linesOf(
   const wanted: ManifestLine[] = [];
   for (const line of lines) {
     if (named ? !settings.lines.includes(line.line) : await isOlder(line, ports)) continue;
-    if (named || (await canBeHad(line, settings, mirror, ports))) wanted.push(line);
+    const there = named
+      ? (await chosen(line, settings, mirror, ports)).length > 0
+      : await canBeHad(line, settings, mirror, ports);
+    if (there) wanted.push(line);
+    else ports.log.info(`${nameOf(line)}: no release can be had here`);
   }
-  if (wanted.length === 0) throw noReleases(settings.lines.join(", ") || "any line");
+  // A line may have several series, for releases of different age: one of them is enough.
+  const missing = settings.lines.find((name) => !wanted.some(({ line }) => line === name));
+  if (missing !== undefined || wanted.length === 0) throw noReleases(missing ?? "any line");
   return wanted;
 }
 
@@ -93,7 +99,6 @@ async function canBeHad(
   } catch (error) {
     if (!(error instanceof TarpitError) || error.exit !== 3) throw error;
   }
-  ports.log.info(`${nameOf(line)}: no release can be had here`);
   return false;
 }
 
