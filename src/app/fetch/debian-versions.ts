@@ -1,6 +1,7 @@
 import { readMadison } from "../../core/fetch-apt.ts";
 import type { Ports } from "../../ports.ts";
-import { apt, bringOne, type Candidate, lookUp, ownLists, prepare } from "./debian.ts";
+import { apt, type Candidate, lookUp, ownLists, prepare } from "./apt.ts";
+import { bringOne } from "./debian.ts";
 
 /** One version of a linux-source package as apt's verified indexes have it. */
 export interface PackageVersion {
