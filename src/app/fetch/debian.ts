@@ -21,6 +21,7 @@ import {
   cachedOr,
   downloadsDir,
   findTree,
+  isPart,
   type NewTree,
   partMark,
   slug,
@@ -129,10 +130,9 @@ export const fetchDebian: Provider<"debian"> = async (spec, { leaveOut }, ports)
   await prepare(ports);
   const listed = await candidate(name, ports);
   if (!listed) {
-    const [start, end] = [`debian:${name}:`, partMark(leaveOut)];
-    const isOne = (key: string) =>
-      key.startsWith(start) && !key.slice(start.length, key.length - end.length).includes(":");
-    const fetched = await findTree((key) => key.endsWith(end) && isOne(key), ports);
+    const inPart = isPart(partMark(leaveOut));
+    const isOne = (key: string) => key.startsWith(`debian:${name}:`) && isPart(key) === inPart;
+    const fetched = await findTree(isOne, ports);
     if (fetched) return fetched;
     if (await hasLists(ports)) throw await unknownSeries(name, ports);
   }

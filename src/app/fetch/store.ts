@@ -40,6 +40,8 @@ const part = ":part";
 export const partMark = (leaveOut: readonly string[] = []): string =>
   leaveOut.length > 0 ? part : "";
 
+export const isPart = (key: string): boolean => key.endsWith(part);
+
 const sourcesDir = (ports: Ports): string => join(ports.cacheDir, "sources");
 export const downloadsDir = (ports: Ports): string => join(ports.cacheDir, "downloads");
 
@@ -73,7 +75,7 @@ export const findTree = (
 
 /** The tree of this content, whatever it was asked for as. */
 export const findSource = (id: string, ports: Ports): Promise<FetchResult | undefined> =>
-  newestOf((marker) => marker.id === id && !marker.key.endsWith(part), ports);
+  newestOf((marker) => marker.id === id && !isPart(marker.key), ports);
 
 async function newestOf(
   wanted: (marker: Marker) => boolean,
@@ -144,7 +146,7 @@ async function publish(
     trust,
     fetched: ports.clock.now().toISOString(),
   };
-  const kind = source.key.endsWith(part) ? "-part" : "";
+  const kind = isPart(source.key) ? "-part" : "";
   const home = join(sourcesDir(ports), `${source.name}${kind}-${shortId(id)}`);
   const out = await ports.files.makePrivateDirectory(
     join(sourcesDir(ports), `.new-${source.name}-`),

@@ -30,7 +30,6 @@ export interface DriftRequest {
 
 interface Run {
   readonly settings: DriftSettings;
-  readonly mirror: string | undefined;
   readonly arch: Arch;
 }
 
@@ -40,12 +39,12 @@ export async function runDrift(request: DriftRequest, ports: Ports): Promise<rea
   if (drift.record) await refuseOutsideCheckout(ports);
   const arch = archFor(await loadArch(drift.arch, ports), undefined);
   await requireTools(["fetch", "module"], arch, [], ports);
+  ports.log.stage("drift", "which releases there are");
   const all = await linesOf(drift, mirror, ports);
   const lines = request.shard ? partOf(all, request.shard) : all;
   return withLease(ports, async () => {
     const results: DriftLine[] = [];
-    for (const line of lines)
-      results.push(await driftOf(line, { settings: drift, mirror, arch }, ports));
+    for (const line of lines) results.push(await driftOf(line, { settings: drift, arch }, ports));
     return results;
   });
 }
@@ -59,25 +58,29 @@ async function settingsOf(request: DriftRequest, ports: Ports) {
   return { drift, mirror };
 }
 
+/** A line and its releases, oldest first. */
+interface Wanted {
+  readonly line: ManifestLine;
+  readonly releases: readonly Release[];
+}
+
 /** The lines that were named; else those of which a release can be had here. */
 async function linesOf(
   settings: DriftSettings,
   mirror: string | undefined,
   ports: Ports,
-): Promise<readonly ManifestLine[]> {
+): Promise<readonly Wanted[]> {
   const { lines } = await readManifest(ports);
   const named = settings.lines.length > 0;
-  const wanted: ManifestLine[] = [];
+  const wanted: Wanted[] = [];
   for (const line of lines) {
     if (named ? !settings.lines.includes(line.line) : await isOlder(line, ports)) continue;
-    const there = named
-      ? (await chosen(line, settings, mirror, ports)).length > 0
-      : await canBeHad(line, settings, mirror, ports);
-    if (there) wanted.push(line);
+    const releases = await (named ? chosen : chosenIfAny)(line, settings, mirror, ports);
+    if (releases.length > 0) wanted.push({ line, releases });
     else ports.log.info(`${nameOf(line)}: no release can be had here`);
   }
   // A line may have several series, for releases of different age: one of them is enough.
-  const missing = settings.lines.find((name) => !wanted.some(({ line }) => line === name));
+  const missing = settings.lines.find((name) => !wanted.some(({ line }) => line.line === name));
   if (missing !== undefined || wanted.length === 0) throw noReleases(missing ?? "any line");
   return wanted;
 }
@@ -88,18 +91,19 @@ const isOlder = async ({ line }: ManifestLine, ports: Ports): Promise<boolean> =
   return version !== undefined && (await loadGeneration(version, ports)) !== undefined;
 };
 
-async function canBeHad(
+/** None where nothing can be asked: a line that nobody named is no reason to end. */
+async function chosenIfAny(
   line: ManifestLine,
   settings: DriftSettings,
   mirror: string | undefined,
   ports: Ports,
-): Promise<boolean> {
+): Promise<readonly Release[]> {
   try {
-    if ((await chosen(line, settings, mirror, ports)).length > 0) return true;
+    return await chosen(line, settings, mirror, ports);
   } catch (error) {
     if (!(error instanceof TarpitError) || error.exit !== 3) throw error;
+    return [];
   }
-  return false;
 }
 
 /** `linux-6.1-early`: a line may have a series for its older releases. */
@@ -122,17 +126,12 @@ export async function planDrift(
   const { drift, mirror } = await settingsOf(request, ports);
   const all = await linesOf(drift, mirror, ports);
   const wanted = request.shard ? partOf(all, request.shard) : all;
-  return Promise.all(
-    wanted.map(async (line) => {
-      const releases = await chosen(line, drift, mirror, ports);
-      return {
-        line: line.line,
-        arch: drift.arch,
-        shard: { index: all.indexOf(line) + 1, of: all.length },
-        releases: releases.map(({ version }) => version.text).toReversed(),
-      };
-    }),
-  );
+  return wanted.map((one) => ({
+    line: one.line.line,
+    arch: drift.arch,
+    shard: { index: all.indexOf(one) + 1, of: all.length },
+    releases: one.releases.map(({ version }) => version.text).toReversed(),
+  }));
 }
 
 /** Oldest first. */
@@ -149,10 +148,7 @@ async function chosen(
     .slice(-(settings.most ?? known.length));
 }
 
-async function driftOf(line: ManifestLine, run: Run, ports: Ports): Promise<DriftLine> {
-  ports.log.stage("drift", `Linux ${line.line}: which releases there are`);
-  const releases = await chosen(line, run.settings, run.mirror, ports);
-  if (releases.length === 0) throw noReleases(line.line);
+async function driftOf({ line, releases }: Wanted, run: Run, ports: Ports): Promise<DriftLine> {
   const home = join(
     ports.cacheDir,
     "builds",
