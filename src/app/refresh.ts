@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { failure } from "../core/errors.ts";
 import { planSeries, touchedPaths } from "../core/patch/index.ts";
 import { refreshed } from "../core/patch/refresh.ts";
-import type { Manifest } from "../core/series.ts";
+import type { Manifest } from "../core/manifest.ts";
 import type { Ports } from "../ports.ts";
 import { fetchSource } from "./fetch.ts";
 import { refused } from "./patch/errors.ts";

@@ -2,7 +2,6 @@ import { type Command, CommanderError } from "commander";
 import { Interrupted, TarpitError } from "../core/errors.ts";
 import type { Globals, Outcome, Work } from "./command.ts";
 import { makeProgram } from "./program.ts";
-import { describeError, systemTrouble } from "./render/errors.ts";
 import { TerminalLog } from "./render/log.ts";
 import { makeStyle } from "./render/style.ts";
 import type { OpenWorld, World } from "./world.ts";
@@ -24,7 +23,7 @@ export async function main(argv: readonly string[], openWorld: OpenWorld): Promi
   let code: number = exitCodes.ok;
   const program = await makeProgram(async (command, globals, work) => {
     code = await runCommand(command, globals, work, openWorld);
-  });
+  }, argv);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return code;
@@ -131,6 +130,7 @@ async function report(
     await tell({ code: "interrupted" });
     return exitCodes.interrupted;
   }
+  const { describeError, systemTrouble } = await import("./render/errors.ts");
   const error = thrown instanceof TarpitError ? thrown : systemTrouble(thrown);
   if (!error) return bug(thrown, tell);
   process.stderr.write(describeError(error, style));

@@ -1,41 +1,39 @@
 import { readFileSync } from "node:fs";
 import { Command, Help, Option } from "commander";
 import type { Define, Run } from "./command.ts";
-import { defineBuild } from "./commands/build.ts";
-import { defineCache } from "./commands/cache.ts";
-import { defineCompletion } from "./commands/completion.ts";
-import { defineConfig } from "./commands/config.ts";
-import { defineDoctor } from "./commands/doctor.ts";
-import { defineExtract } from "./commands/extract.ts";
-import { defineFetch } from "./commands/fetch.ts";
-import { defineMatrix } from "./commands/matrix.ts";
-import { definePatch } from "./commands/patch.ts";
-import { defineProbe } from "./commands/probe.ts";
-import { defineProve } from "./commands/prove.ts";
-import { defineReproduce } from "./commands/reproduce.ts";
-import { defineRules } from "./commands/rules.ts";
-import { defineStuck } from "./commands/stuck.ts";
-import { defineVerify } from "./commands/verify.ts";
 
-const commands: readonly Define[] = [
-  defineFetch,
-  definePatch,
-  defineExtract,
-  defineConfig,
-  defineBuild,
-  defineVerify,
-  defineProbe,
-  defineRules,
-  defineStuck,
-  defineProve,
-  defineReproduce,
-  defineMatrix,
-  defineDoctor,
-  defineCache,
-  defineCompletion,
-];
+/** In the order in which help lists them. */
+const commands: Readonly<Record<string, () => Promise<Define>>> = {
+  fetch: async () => (await import("./commands/fetch.ts")).defineFetch,
+  patch: async () => (await import("./commands/patch.ts")).definePatch,
+  extract: async () => (await import("./commands/extract.ts")).defineExtract,
+  config: async () => (await import("./commands/config.ts")).defineConfig,
+  build: async () => (await import("./commands/build.ts")).defineBuild,
+  verify: async () => (await import("./commands/verify.ts")).defineVerify,
+  probe: async () => (await import("./commands/probe.ts")).defineProbe,
+  rules: async () => (await import("./commands/rules.ts")).defineRules,
+  stuck: async () => (await import("./commands/stuck.ts")).defineStuck,
+  prove: async () => (await import("./commands/prove.ts")).defineProve,
+  reproduce: async () => (await import("./commands/reproduce.ts")).defineReproduce,
+  matrix: async () => (await import("./commands/matrix.ts")).defineMatrix,
+  doctor: async () => (await import("./commands/doctor.ts")).defineDoctor,
+  cache: async () => (await import("./commands/cache.ts")).defineCache,
+  completion: async () => (await import("./commands/completion.ts")).defineCompletion,
+};
 
-export async function makeProgram(run: Run): Promise<Command> {
+/**
+ * The commands that a command line needs: its own, which is all that most runs ever load. Help, the
+ * completion and a word that is none of ours need them all.
+ */
+function needed(argv: readonly string[]): readonly (() => Promise<Define>)[] {
+  if (argv[0] === "--version") return [];
+  const first = argv.find((word) => !word.startsWith("-")) ?? "";
+  const own = Object.hasOwn(commands, first) && first !== "completion" && commands[first];
+  return own ? [own] : Object.values(commands);
+}
+
+/** The program for one command line; without one, with every command. */
+export async function makeProgram(run: Run, argv: readonly string[] = []): Promise<Command> {
   const program = new Command("tarpit-kit")
     .description(
       "Fetch, patch, configure, cross-build, verify and prove a Linux kernel with the iptables TARPIT target.",
@@ -49,7 +47,7 @@ export async function makeProgram(run: Run): Promise<Command> {
     .configureHelp({ showGlobalOptions: true, optionDescription: describeOption })
     .showHelpAfterError("  next:  --help shows what can be given")
     .exitOverride();
-  for (const define of commands) define(program, run);
+  for (const define of await Promise.all(needed(argv).map((load) => load()))) define(program, run);
   return program;
 }
 

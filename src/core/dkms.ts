@@ -1,4 +1,4 @@
-import { satisfies } from "./kernel-version.ts";
+import { satisfies } from "./kernel-range.ts";
 
 export const dkmsName = "xt-tarpit";
 

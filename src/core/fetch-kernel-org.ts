@@ -1,9 +1,5 @@
-import {
-  compareKernelVersions,
-  type KernelVersion,
-  lineOf,
-  parseKernelVersion,
-} from "./kernel-version.ts";
+import { compareKernelVersions } from "./kernel-range.ts";
+import { type KernelVersion, lineOf, parseKernelVersion } from "./kernel-version.ts";
 
 /** Where kernel.org keeps its releases (https://www.kernel.org/pub/linux/kernel/). */
 export const kernelOrg = "https://cdn.kernel.org/pub/linux/kernel";

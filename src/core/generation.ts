@@ -1,4 +1,5 @@
-import { satisfies, type KernelVersion } from "./kernel-version.ts";
+import { satisfies } from "./kernel-range.ts";
+import type { KernelVersion } from "./kernel-version.ts";
 
 /**
  * How kernels before kbuild are configured and compiled (data/generations/*.json). A kernel that

@@ -1,10 +1,4 @@
 import { badInput } from "./errors.ts";
-import {
-  compareKernelVersions,
-  type KernelVersion,
-  parseKernelVersion,
-  satisfies,
-} from "./kernel-version.ts";
 
 /** One line of a quilt series file. */
 export interface SeriesEntry {
@@ -12,20 +6,6 @@ export interface SeriesEntry {
   readonly name: string;
   readonly strip: number;
   readonly reverse: boolean;
-}
-
-/** patches/manifest.json. */
-export interface Manifest {
-  readonly lines: readonly ManifestLine[];
-}
-export interface ManifestLine {
-  readonly line: string;
-  /** A semver range over kernel versions, as kernel-version.ts reads it. */
-  readonly range: string;
-  /** File name of the series, in patches/. */
-  readonly series: string;
-  /** Releases it was built and proven on. */
-  readonly verified: readonly string[];
 }
 
 /**
@@ -68,20 +48,6 @@ const unknownOption = (word: string, where: string): Error =>
     where,
     next: "quilt's series format knows -pN and -R after the name of a patch",
   });
-
-/** The line of the manifest whose range a kernel version is in. */
-export const seriesFor = (manifest: Manifest, version: KernelVersion): ManifestLine | undefined =>
-  manifest.lines.find(({ range }) => satisfies(version, range));
-
-/** The lines just below and just above a version that no series is for. */
-export function neighbours(manifest: Manifest, version: KernelVersion): readonly ManifestLine[] {
-  const lines = manifest.lines
-    .map((entry) => ({ entry, first: parseKernelVersion(entry.line) ?? version }))
-    .toSorted((a, b) => compareKernelVersions(a.first, b.first));
-  const below = lines.findLast(({ first }) => compareKernelVersions(first, version) < 0);
-  const above = lines.find(({ first }) => compareKernelVersions(first, version) > 0);
-  return [below, above].flatMap((found) => (found ? [found.entry] : []));
-}
 
 /** Entries up to and with the one called `until`: its name in the series, its file name, or that without its suffix. */
 export function entriesUntil<T extends { readonly name: string }>(

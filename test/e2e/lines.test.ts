@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { satisfies, versionFromMakefile } from "../../src/core/kernel-version.ts";
-import type { Manifest } from "../../src/core/series.ts";
+import { satisfies } from "../../src/core/kernel-range.ts";
+import { versionFromMakefile } from "../../src/core/kernel-version.ts";
+import type { Manifest } from "../../src/core/manifest.ts";
 import { root } from "../support/artifacts.ts";
 import { kitOk, launcher, scratch } from "../support/cli.ts";
 import { seriesCases } from "../support/series-cases.ts";

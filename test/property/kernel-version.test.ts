@@ -1,11 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  compareKernelVersions,
-  parseKernelRelease,
-  parseKernelVersion,
-  satisfies,
-} from "../../src/core/kernel-version.ts";
+import { compareKernelVersions, satisfies } from "../../src/core/kernel-range.ts";
+import { parseKernelRelease, parseKernelVersion } from "../../src/core/kernel-version.ts";
 
 const small = fc.nat(400);
 const text = fc.oneof(

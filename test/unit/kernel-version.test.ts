@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { compareKernelVersions, satisfies } from "../../src/core/kernel-range.ts";
 import {
-  compareKernelVersions,
   type KernelVersion,
   lineOf,
   parseKernelRelease,
   parseKernelVersion,
-  satisfies,
   versionFromMakefile,
 } from "../../src/core/kernel-version.ts";
 

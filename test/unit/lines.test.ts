@@ -3,14 +3,11 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { KernelLine } from "../../src/app/fetch/pins.ts";
 import { directoryOf, newestInListing } from "../../src/core/fetch-kernel-org.ts";
-import {
-  type KernelVersion,
-  lineOf,
-  parseKernelVersion,
-  satisfies,
-} from "../../src/core/kernel-version.ts";
+import { satisfies } from "../../src/core/kernel-range.ts";
+import { type KernelVersion, lineOf, parseKernelVersion } from "../../src/core/kernel-version.ts";
 import { newFiles, parsePatch } from "../../src/core/patch/index.ts";
-import { type Manifest, neighbours, parseSeries, seriesFor } from "../../src/core/series.ts";
+import { type Manifest, neighbours, seriesFor } from "../../src/core/manifest.ts";
+import { parseSeries } from "../../src/core/series.ts";
 import { parseSpec } from "../../src/core/spec.ts";
 import { root } from "../support/artifacts.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseKernelVersion } from "../../src/core/kernel-version.ts";
-import { entriesUntil, type Manifest, parseSeries, seriesFor } from "../../src/core/series.ts";
+import { type Manifest, seriesFor } from "../../src/core/manifest.ts";
+import { entriesUntil, parseSeries } from "../../src/core/series.ts";
 
 describe("a series file", () => {
   it("reads as quilt reads it", () => {

@@ -6,7 +6,8 @@ import {
   type Generation,
   type Toolchain,
 } from "../../core/generation.ts";
-import { type KernelVersion, satisfies } from "../../core/kernel-version.ts";
+import { satisfies } from "../../core/kernel-range.ts";
+import type { KernelVersion } from "../../core/kernel-version.ts";
 import { compilerOf, type MakeSetup, type OlderMake } from "../../core/make.ts";
 import type { Ports } from "../../ports.ts";
 import type { ConfigPlan } from "../config.ts";

@@ -1,5 +1,6 @@
 import { badInput, failure } from "../../core/errors.ts";
-import { compareKernelVersions, type KernelVersion } from "../../core/kernel-version.ts";
+import { compareKernelVersions } from "../../core/kernel-range.ts";
+import type { KernelVersion } from "../../core/kernel-version.ts";
 import type { Ports } from "../../ports.ts";
 import { requireKernelTree } from "../tree.ts";
 import { findPin } from "./pins.ts";

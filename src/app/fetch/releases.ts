@@ -2,12 +2,8 @@ import { join, posix } from "node:path";
 import { environment } from "../../core/errors.ts";
 import { upstreamOf } from "../../core/fetch-apt.ts";
 import { directoryOf, releasesInListing } from "../../core/fetch-kernel-org.ts";
-import {
-  compareKernelVersions,
-  type KernelVersion,
-  lineOf,
-  parseKernelVersion,
-} from "../../core/kernel-version.ts";
+import { compareKernelVersions } from "../../core/kernel-range.ts";
+import { type KernelVersion, lineOf, parseKernelVersion } from "../../core/kernel-version.ts";
 import type { Ports } from "../../ports.ts";
 import { fetchSource } from "../fetch.ts";
 import { treeFromTarball } from "./archive.ts";

@@ -7,7 +7,7 @@ import { partOf, type Shard } from "../../core/matrix/shard.ts";
 import { defaultDrift } from "../../core/matrix/read.ts";
 import type { DriftSettings } from "../../core/matrix/types.ts";
 import { parseKernelVersion } from "../../core/kernel-version.ts";
-import { type ManifestLine, seriesFor } from "../../core/series.ts";
+import { type ManifestLine, seriesFor } from "../../core/manifest.ts";
 import type { Ports } from "../../ports.ts";
 import { lockDirectory } from "../build/lock.ts";
 import { saidIn } from "../build/origins.ts";

@@ -4,7 +4,7 @@ import { badInput } from "../../core/errors.ts";
 import { expand } from "../../core/matrix/expand.ts";
 import { readMatrix } from "../../core/matrix/read.ts";
 import type { Combination, Known, MatrixFile } from "../../core/matrix/types.ts";
-import type { Manifest } from "../../core/series.ts";
+import type { Manifest } from "../../core/manifest.ts";
 import type { Ports } from "../../ports.ts";
 import { archNames, loadArch, loadProfile, profileNames } from "../data.ts";
 import { kernelLines } from "../fetch/pins.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { verifiedAfter, withVerified } from "../../core/drift/record.ts";
 import { badInput } from "../../core/errors.ts";
-import type { ManifestLine } from "../../core/series.ts";
+import type { ManifestLine } from "../../core/manifest.ts";
 import type { Ports } from "../../ports.ts";
 import type { DriftRow } from "./drift-types.ts";
 import { manifestPath } from "./load.ts";

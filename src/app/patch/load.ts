@@ -4,13 +4,8 @@ import { badInput } from "../../core/errors.ts";
 import { moduleFiles } from "../../core/external-module.ts";
 import type { KernelVersion } from "../../core/kernel-version.ts";
 import { limits, newFiles, parsePatch, type Patch, tooLarge } from "../../core/patch/index.ts";
-import {
-  type Manifest,
-  neighbours,
-  parseSeries,
-  type SeriesEntry,
-  seriesFor,
-} from "../../core/series.ts";
+import type { Manifest } from "../../core/manifest.ts";
+import { parseSeries, type SeriesEntry } from "../../core/series.ts";
 import type { Ports } from "../../ports.ts";
 import { eachAtOnce } from "./parallel.ts";
 
@@ -86,6 +81,8 @@ export async function rangesOf(series: LoadedSeries, ports: Ports): Promise<read
 }
 
 async function fitting(ports: Ports, version: KernelVersion | undefined): Promise<string> {
+  // A series that is named needs no ranges, nor what reads them.
+  const { neighbours, seriesFor } = await import("../../core/manifest.ts");
   const manifest = await readManifest(ports);
   const found = version && seriesFor(manifest, version);
   if (found) return join(dirname(manifestPath(ports)), found.series);

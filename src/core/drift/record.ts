@@ -1,8 +1,5 @@
-import {
-  compareKernelVersions,
-  type KernelVersion,
-  parseKernelVersion,
-} from "../kernel-version.ts";
+import { compareKernelVersions } from "../kernel-range.ts";
+import { type KernelVersion, parseKernelVersion } from "../kernel-version.ts";
 
 /** What a line's list of releases becomes: those that compiled are in it, those that did not are not. */
 export function verifiedAfter(

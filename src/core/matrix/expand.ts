@@ -1,10 +1,6 @@
 import { badInput } from "../errors.ts";
-import {
-  compareKernelVersions,
-  type KernelVersion,
-  parseKernelVersion,
-  satisfies,
-} from "../kernel-version.ts";
+import { compareKernelVersions, satisfies } from "../kernel-range.ts";
+import { type KernelVersion, parseKernelVersion } from "../kernel-version.ts";
 import type { Combination, Exclusion, Known, MatrixFile, Userland } from "./types.ts";
 
 /**
