@@ -29,8 +29,8 @@ export interface Files {
   readSlice(path: string, offset: number, length: number): Promise<Buffer>;
   /** Writes beside and renames, so a reader sees the old bytes or the new ones. Makes the directory. */
   write(path: string, data: string | Uint8Array, mode?: number): Promise<void>;
-  /** Writes a new file in a directory that is there, for many at once: its name is not synced, its bytes are if asked. */
-  create(path: string, data: Uint8Array, options: CreateOptions): Promise<void>;
+  /** Writes a new file of these pieces in a directory that is there, for many at once: its name is not synced, its bytes are if asked. */
+  create(path: string, pieces: readonly Uint8Array[], options: CreateOptions): Promise<void>;
   /** Adds chunks to the end of a file as they come; what came before a failure stays. Makes the directory. */
   append(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
   mkdir(path: string, mode?: number): Promise<void>;

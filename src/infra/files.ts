@@ -13,6 +13,7 @@ import {
   type Stats,
   statSync,
   writeFileSync,
+  writevSync,
 } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -89,19 +90,26 @@ async function write(path: string, data: string | Uint8Array, mode?: number): Pr
   });
 }
 
+/** Pieces need no copy to be written at once; what a short write(2) leaves is joined and written again. */
+function writePieces(file: number, pieces: readonly Uint8Array[]): void {
+  const size = pieces.reduce((sum, { length }) => sum + length, 0);
+  const written = size === 0 ? 0 : writevSync(file, pieces);
+  if (written < size) writeFileSync(file, Buffer.concat(pieces, size).subarray(written));
+}
+
 /**
  * For many small files, as is stat: a system call takes microseconds, and to wait for it in
  * another thread (fs/promises) ten times as long.
  */
 async function create(
   path: string,
-  data: Uint8Array,
+  pieces: readonly Uint8Array[],
   { mode, sync }: CreateOptions,
 ): Promise<void> {
   try {
     const file = openSync(path, "wx", mode === undefined ? plainMode : 0o600);
     try {
-      writeFileSync(file, data);
+      writePieces(file, pieces);
       if (mode !== undefined) fchmodSync(file, mode);
       if (sync) fsyncSync(file);
     } finally {

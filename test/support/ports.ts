@@ -51,8 +51,8 @@ export class MemoryFiles implements Files {
   async write(path: string, data: string | Uint8Array): Promise<void> {
     this.put(path, data);
   }
-  create(path: string, data: Uint8Array): Promise<void> {
-    return this.write(path, data);
+  create(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+    return this.write(path, Buffer.concat(pieces));
   }
   async append(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     for await (const chunk of chunks) {

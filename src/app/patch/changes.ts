@@ -1,13 +1,13 @@
 import { failure } from "../../core/errors.ts";
-import { type Entry, fileEntry, type Plan, Text, textOf, toBytes } from "../../core/patch/index.ts";
+import { type Entry, fileEntry, type Plan, Text, textOf } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
 import { placeOf } from "./journal.ts";
 import type { Snapshot } from "./read.ts";
 import { type AppliedSeries, digest } from "./state.ts";
 
 export interface FileBytes {
-  /** Made when it is written, so that not all of a tree is in memory twice. */
-  readonly bytes: () => Buffer;
+  /** One after the other; made when they are written, so that not all of a tree is in memory twice. */
+  readonly pieces: () => readonly Buffer[];
   readonly hash: string;
   /** Undefined: as the umask says. */
   readonly mode: number | undefined;
@@ -23,8 +23,8 @@ export interface Change {
 /** `hash` when it is known already. */
 function bytesOf(entry: Entry | undefined, hash?: string): FileBytes | undefined {
   if (entry?.kind !== "file") return undefined;
-  const bytes = (): Buffer => toBytes(entry);
-  return { bytes, hash: hash ?? digest(textOf(entry).bytes), mode: entry.mode };
+  const pieces = (): readonly Buffer[] => textOf(entry).pieces;
+  return { pieces, hash: hash ?? digest(...pieces()), mode: entry.mode };
 }
 
 export const changesOfPlan = (plan: Plan, snapshot: Snapshot): Change[] =>

@@ -3,7 +3,7 @@ import { badInput, failure } from "../../core/errors.ts";
 import { safePath } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
 import { eachAtOnce } from "./parallel.ts";
-import { type Snapshot, stampOf } from "./read.ts";
+import { isUntouched, type Snapshot } from "./read.ts";
 import { digest, formatState, ownDirectory, type State, statePath } from "./state.ts";
 
 /**
@@ -50,7 +50,7 @@ const stateFile = "state.json";
 /** Writes the journal into the stage and makes it count. After this only names change: no room is needed. */
 export async function commit(tree: string, journal: Journal, ports: Ports): Promise<void> {
   const put = (name: string, text: string): Promise<void> =>
-    ports.files.create(placeOf(tree, "stage", name), Buffer.from(text), { sync: false });
+    ports.files.create(placeOf(tree, "stage", name), [Buffer.from(text)], { sync: false });
   await put(stateFile, formatState(journal.state));
   await put(journalFile, JSON.stringify(journal));
   await ports.files.rename(placeOf(tree, "stage"), placeOf(tree, "journal"));
@@ -86,25 +86,33 @@ export async function replaceFiles(
   await eachAtOnce(journal.steps, async (step, index) => {
     const target = join(tree, step.path);
     const staged = placeOf(tree, "journal", `new-${index}`);
-    const stamp = read?.stamps.get(step.path);
-    const info = stamp === undefined ? undefined : await files.stat(target);
-    const same = info !== undefined && stampOf(info) === stamp;
+    const then = read?.infos.get(step.path);
+    const info = then && (await files.stat(target));
+    const same = then && info && isUntouched(then, info);
     const now = same ? step.before : await hashOf(tree, step.path, ports);
     if (now !== step.before && now !== step.after) throw changedMeanwhile(target);
     if (step.after === null) await files.remove(target);
-    else if (await files.stat(staged)) {
+    else if (read || (await files.stat(staged))) {
       await files.rename(staged, target);
     } else if (now !== step.after) throw changedMeanwhile(target);
   });
   for (const path of journal.removable) await removeEmpty(join(tree, path), ports);
 }
 
-/** After all files are in place: keeps the originals, puts the state in place, and clears up. */
-export async function settle(tree: string, journal: Journal, ports: Ports): Promise<void> {
+/**
+ * After all files are in place: keeps the originals, puts the state in place, and clears up. `first`: no
+ * run before this one has been here.
+ */
+export async function settle(
+  tree: string,
+  journal: Journal,
+  ports: Ports,
+  first = false,
+): Promise<void> {
   const { files } = ports;
   await eachAtOnce(journal.steps, async (step, index) => {
     const old = placeOf(tree, "journal", `old-${index}`);
-    if (!step.keep || step.before === null || !(await files.stat(old))) return;
+    if (!step.keep || step.before === null || !(first || (await files.stat(old)))) return;
     await files.rename(old, placeOf(tree, "original", step.before));
   });
   const state = placeOf(tree, "journal", stateFile);

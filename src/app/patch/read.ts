@@ -10,8 +10,8 @@ export interface Snapshot {
   readonly entries: ReadonlyMap<string, Entry>;
   /** sha256 of each regular file. */
   readonly hashes: ReadonlyMap<string, string>;
-  /** Of each regular file, what is another one when it was written since. */
-  readonly stamps: ReadonlyMap<string, string>;
+  /** Of each regular file. */
+  readonly infos: ReadonlyMap<string, FileInfo>;
 }
 
 /** The real path of the tree; badInput when it is no directory. */
@@ -36,8 +36,12 @@ export async function openTree(tree: string, ports: Ports): Promise<string> {
   return path;
 }
 
-/** The inode, its size and when it was written. */
-export const stampOf = ({ id, size, mtimeMs }: FileInfo): string => `${id} ${size} ${mtimeMs}`;
+/** Whether nobody has written a file since `then`: the same inode, size and time. */
+export const isUntouched = (then: FileInfo, now: FileInfo): boolean =>
+  now.kind === "file" &&
+  now.id === then.id &&
+  now.size === then.size &&
+  now.mtimeMs === then.mtimeMs;
 
 /** Names below the tree, each looked at once; a name below a symbolic link is outside. */
 class TreeReader {
@@ -53,7 +57,7 @@ class TreeReader {
     this.#kinds.set(path, known);
     return known;
   }
-  async entry(path: string): Promise<{ entry: Entry; hash?: string; stamp?: string }> {
+  async entry(path: string): Promise<{ entry: Entry; hash?: string; file?: FileInfo }> {
     const parts = path.split("/");
     for (let depth = 1; depth < parts.length; depth += 1) {
       const above = await this.info(parts.slice(0, depth).join("/"));
@@ -71,7 +75,7 @@ class TreeReader {
     return {
       entry: fileEntry(new Text(bytes, where), info.mode),
       hash: digest(bytes),
-      stamp: stampOf(info),
+      file: info,
     };
   }
 }
@@ -92,12 +96,12 @@ export async function takeSnapshot(
   const reader = new TreeReader(tree, ports);
   const entries = new Map<string, Entry>();
   const hashes = new Map<string, string>();
-  const stamps = new Map<string, string>();
+  const infos = new Map<string, FileInfo>();
   await eachAtOnce(paths, async (path) => {
-    const { entry, hash, stamp } = await reader.entry(path);
+    const { entry, hash, file } = await reader.entry(path);
     entries.set(path, entry);
     if (hash !== undefined) hashes.set(path, hash);
-    if (stamp !== undefined) stamps.set(path, stamp);
+    if (file !== undefined) infos.set(path, file);
     const parts = path.split("/");
     for (let depth = 1; depth < parts.length; depth += 1) {
       const above = parts.slice(0, depth).join("/");
@@ -105,5 +109,5 @@ export async function takeSnapshot(
         entries.set(above, { kind: "directory" });
     }
   });
-  return { entries, hashes, stamps };
+  return { entries, hashes, infos };
 }

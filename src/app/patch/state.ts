@@ -41,9 +41,12 @@ export const emptyState: State = { version: 1, applied: [] };
 
 export const statePath = (tree: string): string => join(tree, ownDirectory, "state.json");
 
-/** sha256, in hex. */
-export const digest = (bytes: Uint8Array): string =>
-  createHash("sha256").update(bytes).digest("hex");
+/** sha256, in hex, of these pieces one after the other. */
+export function digest(...pieces: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
+}
 
 /** The state must not send us out of the tree, whoever wrote it. */
 const isSound = (state: State): boolean =>

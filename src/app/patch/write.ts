@@ -28,7 +28,10 @@ export async function perform(
   const journal = journalOf(series, work);
   try {
     await ports.files.mkdir(placeOf(tree, "stage"));
-    await eachAtOnce(work.changes, (change, index) => stage(tree, index, change, ports));
+    await eachAtOnce(work.changes, async (change, index) => {
+      const links = work.snapshot.infos.get(change.path)?.links;
+      await stage(tree, index, change, links === 1, ports);
+    });
     // Here, while a full disk is no trouble yet.
     if (journal.steps.some(({ keep }) => keep)) await ports.files.mkdir(placeOf(tree, "original"));
     await commit(tree, journal, ports);
@@ -37,28 +40,30 @@ export async function perform(
     await takeBack(tree, ports);
     throw writeTrouble(error, tree);
   }
-  await settle(tree, journal, ports).catch((error: unknown) => {
+  await settle(tree, journal, ports, true).catch((error: unknown) => {
     throw unrecorded(error, tree);
   });
 }
 
-/** Both versions are on the disk before the first file is touched: a full one is found out here. */
+/**
+ * Both versions are on the disk before the first file is touched: a full one is found out here. `alone`:
+ * the file in the tree has no other name, through which it may be written.
+ */
 async function stage(
   tree: string,
   index: number,
   { path, before, after }: Change,
+  alone: boolean,
   ports: Ports,
 ): Promise<void> {
   // Not synced, as GNU patch and git do it: after a power cut the hashes tell what is whole.
-  const put = (name: string, { bytes, mode }: FileBytes): Promise<void> =>
-    ports.files.create(placeOf(tree, "stage", name), bytes(), { mode, sync: false });
+  const put = (name: string, { pieces, mode }: FileBytes): Promise<void> =>
+    ports.files.create(placeOf(tree, "stage", name), pieces(), { mode, sync: false });
   if (after) await put(`new-${index}`, after);
   if (!before) return;
-  // A second name keeps the old bytes: the file is replaced, not written. One that has other
-  // names already may be written through them.
-  const target = join(tree, path);
-  const alone = (await ports.files.stat(target))?.links === 1;
-  if (alone && (await linked(target, placeOf(tree, "stage", `old-${index}`), ports))) return;
+  // A second name keeps the old bytes: the file is replaced, not written.
+  const kept = placeOf(tree, "stage", `old-${index}`);
+  if (alone && (await linked(join(tree, path), kept, ports))) return;
   await put(`old-${index}`, before);
 }
 

@@ -69,12 +69,17 @@ class Output {
     return true;
   }
   text(): Text {
-    const size = this.#parts.reduce((sum, { length }) => sum + length, 0);
-    const bytes = Buffer.allocUnsafeSlow(size);
-    let at = 0;
-    for (const part of this.#parts)
-      at += typeof part === "string" ? bytes.write(part, at, "latin1") : part.copy(bytes, at);
-    return new Text(bytes);
+    const pieces: Buffer[] = [];
+    let lines = "";
+    for (const part of [...this.#parts, ""]) {
+      if (typeof part === "string" && part !== "") lines += part;
+      else {
+        if (lines !== "") pieces.push(Buffer.from(lines, "latin1"));
+        if (typeof part !== "string") pieces.push(part);
+        lines = "";
+      }
+    }
+    return new Text(pieces);
   }
 }
 

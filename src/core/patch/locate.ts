@@ -58,8 +58,12 @@ export function locate(
   const atStart = head < 0 && pattern.first <= 1;
   // Whatever stands there: every line is ignored by the fuzz.
   const anything = skip + tail >= old.length;
-  // Where most hunks are: found without a look at what comes after.
-  if (!atStart && tail >= 0 && !anything && guess > frozen && fits(guess)) return guess;
+  const wanted = old.slice(skip, old.length - Math.max(tail, 0));
+  // Where most hunks are: found at once, without a look at what comes after.
+  if (!atStart && tail >= 0 && !anything && guess > frozen) {
+    text.budget.left -= 1 + wanted.length;
+    if (text.text.are(guess - 1 + skip, wanted)) return guess;
+  }
   const { count } = text.text;
   const highest = count - (old.length - tail) + 1;
   if (atStart) {
@@ -78,7 +82,6 @@ export function locate(
   const range = { guess, lowest: frozen + 1, highest };
   if (anything && inRange(range, guess)) return guess;
   if (text.budget.left <= 0) return undefined;
-  const wanted = old.slice(skip, old.length - tail);
   return nearest(range, fits, places(text, wanted, skip), () => text.budget.left > 0);
 }
 

@@ -144,11 +144,7 @@ function inputOf(
   }
   if (entry.kind !== "file") return { reason: "not-a-file", looksApplied: false };
   // Creating an empty file again is what GNU patch lets pass, git does not.
-  if (
-    move === undefined &&
-    old === 2 &&
-    (textOf(entry).bytes.length > 0 || diff.git !== undefined)
-  ) {
+  if (move === undefined && old === 2 && (textOf(entry).length > 0 || diff.git !== undefined)) {
     const made = diff.hunks[0]?.texts ?? [];
     return { reason: "exists", looksApplied: textOf(entry).text === made.join("") };
   }
@@ -195,7 +191,7 @@ function settle(
     return { file: { path: from, action: "delete", hunks: applied.placed }, refusals: [] };
   }
   if (nonexistence(diff, "new") === 2) {
-    if (applied.output.bytes.length > 0) return refuse(to, "content-left");
+    if (applied.output.length > 0) return refuse(to, "content-left");
     tree.remove(to);
     return report("delete");
   }

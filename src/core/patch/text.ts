@@ -5,19 +5,34 @@ const newline = 0x0a;
 /**
  * The bytes of a file and where its lines start. Most lines only pass through: a string (latin1, a
  * character a byte) is made of one when it is asked for, and no start is looked for behind the last one
- * asked for.
+ * asked for. What a patch makes of a file is pieces of the file and of the patch; they are written one
+ * after the other, and joined for whoever looks into them.
  */
 export class Text {
-  readonly bytes: Buffer;
+  /** One after the other the bytes; one when they were asked for as a whole. */
+  #pieces: readonly Buffer[];
+  readonly length: number;
   readonly #where: string;
   /** Start of each line that was looked for; one more for the end of the text. */
   readonly #starts: number[] = [0];
   #lines: readonly string[] | undefined;
 
   /** Of bytes, which are not copied, or of text that has a character a byte. */
-  constructor(content: Buffer | string, where = "a text") {
-    this.bytes = typeof content === "string" ? Buffer.from(content, "latin1") : content;
+  constructor(content: Buffer | string | readonly Buffer[], where = "a text") {
+    const whole = typeof content === "string" ? Buffer.from(content, "latin1") : content;
+    this.#pieces = Buffer.isBuffer(whole) ? [whole] : whole;
+    this.length = this.#pieces.reduce((sum, { length }) => sum + length, 0);
     this.#where = where;
+  }
+  get pieces(): readonly Buffer[] {
+    return this.#pieces;
+  }
+  get bytes(): Buffer {
+    const [first, ...rest] = this.#pieces;
+    if (first !== undefined && rest.length === 0) return first;
+    const whole = Buffer.concat(this.#pieces, this.length);
+    this.#pieces = [whole];
+    return whole;
   }
   /** Start of line `index`, which may be the one after the last; undefined when there are not as many. */
   #start(index: number): number | undefined {
@@ -25,8 +40,8 @@ export class Text {
     const starts = this.#starts;
     for (let at = starts.at(-1) ?? 0; starts.length <= index && at < bytes.length;) {
       if (starts.length > limits.lines) throw tooLarge(this.#where, `${limits.lines} lines`);
-      while (at < bytes.length && bytes[at] !== newline) at += 1;
-      at = Math.min(at + 1, bytes.length);
+      const end = bytes.indexOf(newline, at);
+      at = end < 0 ? bytes.length : end + 1;
       starts.push(at);
     }
     return starts[index];
@@ -40,7 +55,7 @@ export class Text {
   }
   /** About how many lines of usual length it takes: what reading it costs, without doing so. */
   get weight(): number {
-    return Math.ceil(this.bytes.length / 32);
+    return Math.ceil(this.length / 32);
   }
   get lines(): readonly string[] {
     this.#lines ??= splitLines(this.text, this.#where);
@@ -60,6 +75,14 @@ export class Text {
     const end = to === undefined ? undefined : this.#start(to);
     return this.bytes.subarray(start ?? this.bytes.length, end);
   }
+  /** Whether these are the lines from `index` on: each with its newline, which the last of a text may lack. */
+  are(index: number, lines: readonly string[]): boolean {
+    const end = index < 0 ? undefined : this.#start(index + lines.length);
+    const start = this.#starts[index];
+    if (start === undefined || end === undefined) return false;
+    const text = lines.join("");
+    return end - start === text.length && this.bytes.toString("latin1", start, end) === text;
+  }
   /** Whether line `index` is this one. */
   is(index: number, line: string): boolean {
     const end = index < 0 ? undefined : this.#start(index + 1);
@@ -71,6 +94,6 @@ export class Text {
     return at === line.length;
   }
   equals(other: Text): boolean {
-    return this.bytes.equals(other.bytes);
+    return this.length === other.length && this.bytes.equals(other.bytes);
   }
 }
