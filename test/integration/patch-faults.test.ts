@@ -1,9 +1,17 @@
-import { cpSync, existsSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createFiles } from "../../src/infra/files.ts";
 import type { Files } from "../../src/ports.ts";
-import { fingerprint, layOutToy, makeDirectory, notOurs, portsFor, run } from "./patch-support.ts";
+import {
+  fingerprint,
+  layOut,
+  layOutToy,
+  makeDirectory,
+  notOurs,
+  portsFor,
+  run,
+} from "./patch-support.ts";
 
 let dir = "";
 beforeEach(() => {
@@ -58,6 +66,11 @@ const readers = new Set([
   "readSlice",
   "readlink",
 ]);
+
+const originals = (tree: string): string[] => {
+  const place = join(tree, ".tarpit-kit/original");
+  return existsSync(place) ? readdirSync(place).toSorted() : [];
+};
 
 interface Case {
   readonly name: string;
@@ -149,8 +162,10 @@ describe.each(cases)("a full disk at any point: $name", (one) => {
       );
       if (!struck()) continue;
       const left = fingerprint(tree, notOurs);
-      if (outcome === "patch.disk-full") expect(left, `call ${n}`).toEqual(fresh.before);
-      else expect(left, `call ${n}`).toEqual(goalFiles);
+      if (outcome === "patch.disk-full") {
+        expect(left, `call ${n}`).toEqual(fresh.before);
+        expect(originals(tree), `call ${n}`).toEqual(originals(fresh.tree));
+      } else expect(left, `call ${n}`).toEqual(goalFiles);
       forgetLock(tree);
       await run(tree, "linux-6.1", portsFor(fresh.kit), more);
       expect(fingerprint(tree), `call ${n}`).toEqual(goal);
@@ -179,4 +194,45 @@ it("takes a killed roll-back up again", async () => {
     await run(tree, "linux-6.1", portsFor(fresh.kit), { reverse: true });
     expect(fingerprint(tree, notOurs), `kill ${n} calls later`).toEqual(fresh.before);
   }
+});
+
+it("gives files that are alike their own bytes back", async () => {
+  const hunk = (name: string): string =>
+    `--- a/${name}\n+++ b/${name}\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n`;
+  const tree = join(dir, "tree");
+  const patches = join(dir, "patches");
+  layOut(tree, Object.fromEntries(["a", "b", "c"].map((name) => [name, "one\ntwo\nthree\n"])));
+  layOut(patches, { series: "p.patch\n", "p.patch": ["a", "b", "c"].map(hunk).join("") });
+  const before = fingerprint(tree);
+  const apart = (): void => {
+    const inodes = new Set(["a", "b", "c"].map((name) => statSync(join(tree, name)).ino));
+    expect(inodes.size).toBe(3);
+    for (const name of ["a", "b", "c"]) expect(statSync(join(tree, name)).nlink).toBe(1);
+  };
+  for (const last of ["a", "b", "c"]) {
+    const { files, struck } = faulty((_, method, args) =>
+      method === "rename" && args[1] === join(tree, last)
+        ? Object.assign(new Error("ENOSPC"), { code: "ENOSPC", path: tree })
+        : undefined,
+    );
+    // The roll-back renames to the same place: the fault is over by then.
+    let over = false;
+    const once = new Proxy(files, {
+      get: (target, method: keyof Files) => {
+        if (over) return createFiles()[method];
+        if (struck()) over = true;
+        return over ? createFiles()[method] : target[method];
+      },
+    });
+    await expect(run(tree, patches, portsFor(dir, once))).rejects.toThrow();
+    expect(struck()).toBe(true);
+    expect(fingerprint(tree)).toEqual(before);
+    apart();
+  }
+  await run(tree, patches, portsFor(dir));
+  expect(originals(tree)).toHaveLength(1);
+  apart();
+  await run(tree, patches, portsFor(dir), { reverse: true });
+  expect(fingerprint(tree)).toEqual(before);
+  apart();
 });

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  cpSync,
   linkSync,
   mkdirSync,
   readFileSync,
@@ -273,12 +274,25 @@ describe("safety", () => {
     expect(statSync(join(tree, "net/netfilter/Makefile")).mode & 0o777).toBe(0o444);
     expect(readFileSync(join(tree, kconfig), "latin1")).toBe(original);
   });
+  it("is not held up by originals that nothing refers to any more", async () => {
+    const before = fingerprint(tree);
+    await go();
+    const patched = fingerprint(tree);
+    const kept = join(tree, ".tarpit-kit/original");
+    cpSync(kept, join(dir, "kept"), { recursive: true });
+    await go({ reverse: true });
+    cpSync(join(dir, "kept"), kept, { recursive: true });
+    await go();
+    expect(fingerprint(tree)).toEqual(patched);
+    await go({ reverse: true });
+    expect(fingerprint(tree)).toEqual(before);
+  });
   it("does not follow a journal that leads out of the tree", async () => {
     mkdirSync(join(dir, "elsewhere"));
     symlinkSync("../elsewhere", join(tree, "link"));
     const step = { path: "link/x", before: null, after: "0".repeat(64), keep: false };
     const journal = {
-      version: 1,
+      version: 2,
       kind: "apply",
       series: "s",
       steps: [step],

@@ -4,7 +4,7 @@ import { safePath } from "../../core/patch/index.ts";
 import type { Ports } from "../../ports.ts";
 import { eachAtOnce } from "./parallel.ts";
 import { isUntouched, type Snapshot } from "./read.ts";
-import { digest, formatState, ownDirectory, type State, statePath } from "./state.ts";
+import { digest, formatState, ownDirectory, readState, type State, statePath } from "./state.ts";
 
 /**
  * How all files of a series change at once. Four directories in TREE/.tarpit-kit, one
@@ -23,12 +23,12 @@ export interface Step {
   /** sha256 before and after; null: no file. */
   readonly before: string | null;
   readonly after: string | null;
-  /** The bytes before are kept for the time after, under their hash. */
+  /** The bytes before stay for the time after, under their hash: oldOf says where they are. */
   readonly keep: boolean;
 }
 
 export interface Journal {
-  readonly version: 1;
+  readonly version: 2;
   readonly kind: "apply" | "reverse";
   readonly series: string;
   readonly steps: readonly Step[];
@@ -42,6 +42,19 @@ export interface Journal {
 
 export const placeOf = (tree: string, name: Name | "original", ...rest: string[]): string =>
   join(tree, ownDirectory, name, ...rest);
+
+/** Where a step's old bytes are while the directory of the journal has this name. */
+export const oldOf = (
+  tree: string,
+  name: Name,
+  { steps }: Pick<Journal, "steps">,
+  index: number,
+): string => {
+  const step = steps[index];
+  return step?.keep === true && step.before !== null
+    ? placeOf(tree, "original", step.before)
+    : placeOf(tree, name, `old-${index}`);
+};
 
 const journalFile = "journal.json";
 
@@ -99,22 +112,9 @@ export async function replaceFiles(
   for (const path of journal.removable) await removeEmpty(join(tree, path), ports);
 }
 
-/**
- * After all files are in place: keeps the originals, puts the state in place, and clears up. `first`: no
- * run before this one has been here.
- */
-export async function settle(
-  tree: string,
-  journal: Journal,
-  ports: Ports,
-  first = false,
-): Promise<void> {
+/** After all files are in place: puts the state in place, and clears up. */
+export async function settle(tree: string, journal: Journal, ports: Ports): Promise<void> {
   const { files } = ports;
-  await eachAtOnce(journal.steps, async (step, index) => {
-    const old = placeOf(tree, "journal", `old-${index}`);
-    if (!step.keep || step.before === null || !(first || (await files.stat(old)))) return;
-    await files.rename(old, placeOf(tree, "original", step.before));
-  });
   const state = placeOf(tree, "journal", stateFile);
   if (journal.state.applied.length === 0) await files.remove(statePath(tree));
   else if (await files.stat(state)) await files.rename(state, statePath(tree));
@@ -130,6 +130,16 @@ export const removeEmpty = async (path: string, ports: Ports): Promise<void> => 
     await ports.files.remove(path);
 };
 
+/** Takes away what was kept for a run that then did not happen. */
+export async function prune(tree: string, ports: Ports): Promise<void> {
+  const { applied } = await readState(tree, ports);
+  const needed = new Set(applied.flatMap(({ files }) => files.map(({ original }) => original)));
+  const original = placeOf(tree, "original");
+  for (const name of await ports.files.list(original))
+    if (!needed.has(name)) await ports.files.remove(join(original, name));
+  await removeEmpty(original, ports);
+}
+
 /** Puts the old bytes back; can be called again after it was cut off anywhere. */
 export async function undo(tree: string, ports: Ports): Promise<void> {
   const { files } = ports;
@@ -138,7 +148,7 @@ export async function undo(tree: string, ports: Ports): Promise<void> {
   const journal = await readJournal(tree, "undo", ports);
   for (const [index, step] of journal.steps.entries()) {
     const target = join(tree, step.path);
-    const old = placeOf(tree, "undo", `old-${index}`);
+    const old = oldOf(tree, "undo", journal, index);
     const now = await hashOf(tree, step.path, ports);
     if (now !== step.before && now !== step.after) throw changedMeanwhile(target);
     if (step.before === null) await files.remove(target);
@@ -149,6 +159,7 @@ export async function undo(tree: string, ports: Ports): Promise<void> {
     }
   }
   for (const path of journal.made.toReversed()) await removeEmpty(join(tree, path), ports);
+  await prune(tree, ports);
   await files.rename(placeOf(tree, "undo"), placeOf(tree, "done"));
   await files.remove(placeOf(tree, "done"));
 }
@@ -180,7 +191,6 @@ export async function recover(tree: string, ports: Ports): Promise<Recovered | u
   for (;;) {
     const found = await leftover(tree, ports);
     if (found === undefined) {
-      if (recovered !== undefined) await removeEmpty(placeOf(tree, "original"), ports);
       return recovered;
     }
     if (found === "journal") {
@@ -204,6 +214,7 @@ export async function recover(tree: string, ports: Ports): Promise<Recovered | u
       recovered = "taken-back";
     } else {
       await ports.files.remove(placeOf(tree, found));
+      await prune(tree, ports);
       const when = found === "stage" ? "before it changed anything" : "when it had ended its work";
       ports.log.warn(`an earlier run was cut off ${when}; cleared up`);
       recovered = "cleared-up";
@@ -225,7 +236,7 @@ export async function readJournal(
     ...journal.steps.flatMap((step) => (step.keep && step.before !== null ? [step.before] : [])),
   ];
   if (
-    journal.version === 1 &&
+    journal.version === 2 &&
     paths.every((at) => safePath(at) === at) &&
     hashes.every((hash) => /^[\da-f]{64}$/.test(hash))
   )

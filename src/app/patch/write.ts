@@ -8,8 +8,9 @@ import {
   commit,
   type Journal,
   leftover,
+  oldOf,
   placeOf,
-  removeEmpty,
+  prune,
   replaceFiles,
   settle,
   undo,
@@ -27,20 +28,22 @@ export async function perform(
 ): Promise<void> {
   const journal = journalOf(series, work);
   try {
+    // What nothing refers to any more, as after the state was removed by hand, must not be in the way.
+    await prune(tree, ports);
     await ports.files.mkdir(placeOf(tree, "stage"));
+    if (journal.steps.some(({ keep }) => keep)) await ports.files.mkdir(placeOf(tree, "original"));
     await eachAtOnce(work.changes, async (change, index) => {
       const links = work.snapshot.infos.get(change.path)?.links;
-      await stage(tree, index, change, links === 1, ports);
+      const old = oldOf(tree, "stage", journal, index);
+      await stage(tree, { index, old, alone: links === 1 }, change, ports);
     });
-    // Here, while a full disk is no trouble yet.
-    if (journal.steps.some(({ keep }) => keep)) await ports.files.mkdir(placeOf(tree, "original"));
     await commit(tree, journal, ports);
     await replaceFiles(tree, journal, ports, work.snapshot);
   } catch (error) {
     await takeBack(tree, ports);
     throw writeTrouble(error, tree);
   }
-  await settle(tree, journal, ports, true).catch((error: unknown) => {
+  await settle(tree, journal, ports).catch((error: unknown) => {
     throw unrecorded(error, tree);
   });
 }
@@ -51,20 +54,18 @@ export async function perform(
  */
 async function stage(
   tree: string,
-  index: number,
+  { index, old, alone }: { readonly index: number; readonly old: string; readonly alone: boolean },
   { path, before, after }: Change,
-  alone: boolean,
   ports: Ports,
 ): Promise<void> {
   // Not synced, as GNU patch and git do it: after a power cut the hashes tell what is whole.
-  const put = (name: string, { pieces, mode }: FileBytes): Promise<void> =>
-    ports.files.create(placeOf(tree, "stage", name), pieces(), { mode, sync: false });
-  if (after) await put(`new-${index}`, after);
+  const put = (to: string, { pieces, mode }: FileBytes): Promise<void> =>
+    ports.files.create(to, pieces(), { mode, sync: false });
+  if (after) await put(placeOf(tree, "stage", `new-${index}`), after);
   if (!before) return;
   // A second name keeps the old bytes: the file is replaced, not written.
-  const kept = placeOf(tree, "stage", `old-${index}`);
-  if (alone && (await linked(join(tree, path), kept, ports))) return;
-  await put(`old-${index}`, before);
+  if (alone && (await linked(join(tree, path), old, ports))) return;
+  await put(old, before);
 }
 
 /** False where the file system has no hard links, or gives us none. */
@@ -85,7 +86,7 @@ async function takeBack(tree: string, ports: Ports): Promise<void> {
     const left = await leftover(tree, ports);
     if (left === "journal" || left === "undo") await undo(tree, ports);
     else if (left !== undefined) await ports.files.remove(placeOf(tree, left));
-    await removeEmpty(placeOf(tree, "original"), ports);
+    await prune(tree, ports);
   } catch (error) {
     throw undoFailed(error, tree);
   }
@@ -97,16 +98,22 @@ function journalOf(series: LoadedSeries, work: Work): Journal {
   const needed = new Set(
     state.applied.flatMap(({ files }) => files.map(({ original }) => original)),
   );
-  const known = new Set(work.before?.files.map(({ original }) => original));
+  const known = new Set(
+    work.state.applied.flatMap(({ files }) => files.map(({ original }) => original)),
+  );
+  // Of files that are alike one is kept; the others have their own old bytes in the journal.
+  const kept = new Set(known);
+  const keep = (hash: string | undefined): boolean =>
+    hash !== undefined && needed.has(hash) && !kept.has(hash) && kept.add(hash).has(hash);
   return {
-    version: 1,
+    version: 2,
     kind: work.kind,
     series: series.name,
     steps: work.changes.map(({ path, before, after }) => ({
       path,
       before: before?.hash ?? null,
       after: after?.hash ?? null,
-      keep: before !== undefined && needed.has(before.hash) && !known.has(before.hash),
+      keep: keep(before?.hash),
     })),
     made: missingDirectories(work),
     removable: removable(work),
