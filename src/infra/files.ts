@@ -7,7 +7,7 @@ import {
   linkSync,
   lstatSync,
   openSync,
-  readFileSync,
+  readSync,
   realpathSync,
   renameSync,
   type Stats,
@@ -122,8 +122,21 @@ async function create(
 
 /** A small file at once, see create; a large one while others wait for their disk. */
 async function readBytes(path: string): Promise<Buffer> {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? Infinity;
-  return size < 1 << 20 ? readFileSync(path) : fs.readFile(path);
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  // What says that it is empty may be a file of /proc, or a pipe.
+  if (size === 0 || size >= 1 << 20) return fs.readFile(path);
+  const file = openSync(path, "r");
+  try {
+    const bytes = Buffer.allocUnsafeSlow(size);
+    let done = 0;
+    for (let got = 1; got > 0 && done < size; done += got)
+      got = readSync(file, bytes, done, size - done, null);
+    return bytes.subarray(0, done);
+  } catch (error) {
+    throw named(error, path);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**

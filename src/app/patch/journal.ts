@@ -41,7 +41,7 @@ export interface Journal {
 }
 
 export const placeOf = (tree: string, name: Name | "original", ...rest: string[]): string =>
-  join(tree, ownDirectory, name, ...rest);
+  [tree, ownDirectory, name, ...rest].join("/");
 
 /** Where a step's old bytes are while the directory of the journal has this name. */
 export const oldOf = (

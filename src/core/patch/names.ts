@@ -151,6 +151,6 @@ export function safePath(path: string): string | undefined {
 export function treePath(name: string): string | undefined {
   // Longer names no file system takes (NAME_MAX, PATH_MAX).
   if (name.length > 4000 || name.split("/").some((part) => part.length > 255)) return undefined;
-  const path = Buffer.from(name, "latin1").toString("utf8");
+  const path = /^[\0-\x7f]*$/.test(name) ? name : Buffer.from(name, "latin1").toString("utf8");
   return path.includes("\uFFFD") ? undefined : safePath(path);
 }

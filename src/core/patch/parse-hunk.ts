@@ -12,7 +12,10 @@ interface Read {
 }
 
 /** The kind of a line in a hunk. An empty line or a tab is context whose space was eaten (GNU patch does so too). */
-const opOf = (line: string): string => (/^[\n\t]/.test(line) ? " " : line.slice(0, 1));
+const opOf = (line: string): string => {
+  const first = line.charAt(0);
+  return first === "\n" || first === "\t" ? " " : first;
+};
 
 /**
  * Reads the hunk whose `@@` is at `at` (GNU diffutils manual, "Detailed Description of

@@ -62,8 +62,9 @@ export function planSeries(
 function sizeOf(patch: Patch, tree: PlannedTree): number {
   let lines = 0;
   for (const { hunks } of patch.diffs) for (const { texts } of hunks) lines += texts.length;
-  for (const path of touchedPaths([patch])) {
-    const entry = tree.get(path);
+  const names = new Set(patch.diffs.flatMap((diff) => candidates(diff, patch.strip)));
+  for (const name of names) {
+    const entry = tree.get(treePath(name) ?? name);
     if (entry.kind === "file") lines += textOf(entry).weight;
   }
   return lines;

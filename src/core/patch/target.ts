@@ -8,8 +8,22 @@ export interface Target {
   readonly to: string;
 }
 
+/** Of each diff, which is asked for them several times. */
+const found = new WeakMap<
+  FileDiff,
+  { readonly strip: number; readonly names: readonly string[] }
+>();
+
 /** The names a file diff may mean, without their leading components, in the order old, new, Index. */
-export function candidates(diff: FileDiff, strip: number): string[] {
+export function candidates(diff: FileDiff, strip: number): readonly string[] {
+  const known = found.get(diff);
+  if (known?.strip === strip) return known.names;
+  const names = namesOf(diff, strip);
+  found.set(diff, { strip, names });
+  return names;
+}
+
+function namesOf(diff: FileDiff, strip: number): string[] {
   const git = diff.git ? gitNames(diff.git, strip) : undefined;
   const written = [diff.old?.path, diff.new?.path, diff.index].map((path) =>
     path === undefined ? undefined : stripName(path, strip),
