@@ -1,4 +1,4 @@
-import { lstat, mkdir } from "node:fs/promises";
+import { lstatSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
@@ -7,18 +7,20 @@ import { dirname } from "node:path";
  */
 export async function makeDirectory(path: string, mode?: number): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+    mkdirSync(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    await mkdir(await firstMissing(path)).catch((own: NodeJS.ErrnoException) => {
-      throw own.code === "EEXIST" ? error : own;
-    });
-    await mkdir(path, { recursive: true });
+    try {
+      mkdirSync(firstMissing(path));
+    } catch (own) {
+      throw (own as NodeJS.ErrnoException).code === "EEXIST" ? error : own;
+    }
+    mkdirSync(path, { recursive: true });
   }
 }
 
-async function firstMissing(path: string): Promise<string> {
+function firstMissing(path: string): string {
   const above = dirname(path);
-  const there = await lstat(above).catch(() => undefined);
+  const there = lstatSync(above, { throwIfNoEntry: false });
   return there || above === path ? path : firstMissing(above);
 }

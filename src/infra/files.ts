@@ -7,9 +7,11 @@ import {
   linkSync,
   lstatSync,
   openSync,
+  readdirSync,
   readSync,
   realpathSync,
   renameSync,
+  rmSync,
   type Stats,
   statSync,
   writeFileSync,
@@ -192,11 +194,19 @@ async function stat(path: string): Promise<FileInfo | undefined> {
 
 async function list(path: string): Promise<readonly string[]> {
   try {
-    return (await fs.readdir(path)).toSorted();
+    return readdirSync(path).toSorted();
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;
   }
+}
+
+/** A file at once, a directory, which may be a whole tree, while others work. */
+async function remove(path: string): Promise<void> {
+  const info = await lstat(path);
+  if (info === undefined) return;
+  if (info.isDirectory()) await fs.rm(path, { recursive: true, force: true });
+  else rmSync(path, { force: true });
 }
 
 /** Into one buffer again and again: a new one for each read costs more than the hash. */
@@ -224,7 +234,7 @@ async function copy(from: string, to: string): Promise<void> {
 
 /** The Files port on node:fs; `stop` ends the wait for standard input. */
 export const createFiles = (stop?: AbortSignal): Files => ({
-  readText: (path) => fs.readFile(path, "utf8"),
+  readText: async (path) => (await readBytes(path)).toString("utf8"),
   readBytes,
   readInput: () => readInput(stop),
   readSlice,
@@ -232,7 +242,7 @@ export const createFiles = (stop?: AbortSignal): Files => ({
   create,
   append: appendChunks,
   mkdir: makeDirectory,
-  remove: (path) => fs.rm(path, { recursive: true, force: true }),
+  remove,
   rename: async (from, to) => renameSync(from, to),
   link: async (from, to) => linkSync(from, to),
   copy,
