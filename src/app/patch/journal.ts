@@ -7,9 +7,9 @@ import { isUntouched, type Snapshot } from "./read.ts";
 import { digest, formatState, ownDirectory, readState, type State, statePath } from "./state.ts";
 
 /**
- * How all files of a series change at once. Four directories in TREE/.tarpit-kit, one
- * renamed into the next, so that whatever a killed run leaves says by its name what the
- * next run has to do:
+ * How all files of a series change at once. The old bytes go to TREE/.tarpit-kit/original, where
+ * they stay as long as the state refers to them. Beside it are four directories, one renamed into
+ * the next, so that whatever a killed run leaves says by its name what the next run has to do:
  *   stage    the new bytes and the old ones are being written: throw it away
  *   journal  complete, files are being replaced by renames: finish it
  *   undo     a replacement failed (a full disk): put the old bytes back
