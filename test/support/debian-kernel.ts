@@ -9,6 +9,8 @@ export interface DebianKernel {
   readonly release: string;
   readonly image: string;
   readonly modules: Omit<ModuleTree, "names">;
+  /** What `build` made of our module and its extension. */
+  readonly artifacts: string;
   readonly ours: Buffer;
   /** Our extension, for a guest's directory /ours: Debian's own knows revision 0 only. */
   readonly extensions: Readonly<Record<string, Buffer>>;
@@ -75,6 +77,7 @@ export function debianKernel(work: string): DebianKernel {
     release,
     image: join(dir, "boot", `vmlinuz-${release}`),
     modules: { dir, release },
+    artifacts,
     ours: readFileSync(join(artifacts, "xt_TARPIT.ko")),
     extensions: Object.fromEntries(
       ["libipt_TARPIT.so", "libxt_TARPIT.so"].map((name) => [

@@ -110,7 +110,7 @@ export const libraries = (files: readonly string[]): string[] =>
 /** Below usr/ whatever way leads there: /lib, /bin and the like are symlinks in the guest as well. */
 const placed = (path: string): string => join(realpathSync(dirname(path)), basename(path)).slice(1);
 
-const fileEntry = (path: string, data: string | Buffer, mode = 0o755): CpioEntry => ({
+export const fileEntry = (path: string, data: string | Buffer, mode = 0o755): CpioEntry => ({
   kind: "file",
   path,
   data: Buffer.from(data),
@@ -152,33 +152,37 @@ function machineEntries(parts: GuestParts, loaded: readonly string[]): CpioEntry
   ];
 }
 
-/** The named modules and those they need (modules.dep), or all of them. */
-function moduleEntries({ dir, release, names }: ModuleTree): CpioEntry[] {
-  const base = join(dir, "lib/modules", release);
+/** The named modules and those they need, or all of them: each with what it needs (modules.dep). */
+export function neededModules({ dir, release, names }: ModuleTree): Map<string, readonly string[]> {
+  const lines = readFileSync(join(dir, "lib/modules", release, "modules.dep"), "utf8");
   const needs = new Map(
-    readFileSync(join(base, "modules.dep"), "utf8")
+    lines
       .split("\n")
       .filter(Boolean)
       .map((line) => line.split(": ").flatMap((part) => part.replace(/:$/, "").split(" ")))
       .map(([path = "", ...others]) => [path, others.filter(Boolean)] as const),
   );
   const nameOf = (path: string): string => basename(path).replace(/\.ko.*$/, "");
-  const chosen = new Set<string>();
-  for (const [path, others] of needs)
-    if (!names || names.includes(nameOf(path)))
-      for (const one of [path, ...others]) chosen.add(one);
+  const chosen = [...needs].flatMap(([path, others]) =>
+    !names || names.includes(nameOf(path)) ? [path, ...others] : [],
+  );
+  return new Map(chosen.map((path) => [path, needs.get(path) ?? []]));
+}
+
+function moduleEntries(tree: ModuleTree): CpioEntry[] {
+  const base = join(tree.dir, "lib/modules", tree.release);
   const indexes = readdirSync(base).filter((name) => name.startsWith("modules."));
-  return [...chosen, ...indexes].map((path) =>
-    fileEntry(join("usr/lib/modules", release, path), readFileSync(join(base, path)), 0o644),
+  return [...neededModules(tree).keys(), ...indexes].map((path) =>
+    fileEntry(join("usr/lib/modules", tree.release, path), readFileSync(join(base, path)), 0o644),
   );
 }
 
 /** A static program from one C file of test/guest and packet.c. */
-function nativeEntry(name: string, work: string): CpioEntry {
+export function nativeEntry(name: string, work: string, compiler = "gcc"): CpioEntry {
   const output = join(work, name);
   const sources = [`${name}.c`, "packet.c"].map((source) => join(guestSources, source));
   const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s"];
-  tool("gcc", [...flags, "-o", output, ...sources]);
+  tool(compiler, [...flags, "-o", output, ...sources]);
   return fileEntry(`usr/bin/${name}`, readFileSync(output));
 }
 
