@@ -88,26 +88,43 @@ function table(rows: readonly Row[]): string {
 }
 
 /** Ours answers with less than stock needs; a large segment with much less (it is not copied). */
-const limits: Readonly<Record<string, number>> = { syn: 1, probe: 1, large: 1 / 1.3 };
+const least = { syn: 1, probe: 1, large: 1 / 1.3 };
+
+/**
+ * Not so on sparc64, where the hash that makes up the sequence number takes 105 instructions more than
+ * on x86_64 (47 rotations, which SPARC V9 does in three each), each counter eight more (the interrupt
+ * level up and down again), and the stock target copies for little in a kernel that clears no memory.
+ */
+const sparc64Limits = { ...least, syn: 1.04, probe: 1.08 };
 
 interface Case {
   readonly arch: string;
+  /** The most that ours may cost in relation to stock, by kind. */
+  readonly limits: Readonly<Record<string, number>>;
   readonly kernel: (work: string, ports: Ports) => Promise<CostKernel>;
   readonly skipped: string | undefined;
   readonly withoutStock: string | undefined;
 }
 
 const cases: readonly Case[] = [
-  { arch: "x86_64", kernel: debianCostKernel, skipped: withoutDebianKernel, withoutStock },
+  {
+    arch: "x86_64",
+    limits: least,
+    kernel: debianCostKernel,
+    skipped: withoutDebianKernel,
+    withoutStock,
+  },
   {
     arch: "sparc64",
+    limits: sparc64Limits,
     kernel: sparc64CostKernel,
     skipped: undefined,
     withoutStock: withoutSparc64Stock,
   },
 ];
 
-describe.each(cases)("instructions per reply", ({ arch, kernel, skipped, withoutStock }) => {
+describe.each(cases)("instructions per reply", (one) => {
+  const { arch, limits, kernel, skipped, withoutStock } = one;
   test.skipIf(skipped !== undefined)(
     `${arch}${skipped ? ` (skipped: ${skipped})` : ""}`,
     async () => {
@@ -127,11 +144,12 @@ describe.each(cases)("instructions per reply", ({ arch, kernel, skipped, without
       // A nanosecond an instruction, or these are no instructions.
       expect(Math.abs(measured.scale - 1)).toBeLessThan(0.01);
       // A packet that was not answered measures DROP.
-      for (const one of measured.costs)
-        expect(one.replies, JSON.stringify(one)).toBe(one.target === "DROP" ? 0 : one.count);
+      for (const cost of measured.costs)
+        expect(cost.replies, JSON.stringify(cost)).toBe(cost.target === "DROP" ? 0 : cost.count);
       for (const row of rows) {
-        // Of the stock target's copies of large segments one round may come out by 1 % cheaper.
-        if (row.kind !== "large")
+        // One timer interrupt is much in a short flood, and of the stock target's copies of large
+        // segments one round may come out by 1 % cheaper.
+        if (row.kind !== "large" && settings.frames >= 10_000)
           expect.soft(row.spread, `${row.kind} ${row.target}`).toBeLessThan(0.003);
         const stock = stockOf(rows, row);
         if (!row.target.startsWith("ours") || !stock) continue;
