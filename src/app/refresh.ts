@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
-import { failure } from "../core/errors.ts";
-import { planSeries, touchedPaths } from "../core/patch/index.ts";
-import { refreshed } from "../core/patch/refresh.ts";
+import { TarpitError } from "../core/errors.ts";
+import { type FileDiff, type PlannedFile, planSeries, touchedPaths } from "../core/patch/index.ts";
+import { agreed, refreshed } from "../core/patch/refresh.ts";
 import type { Manifest } from "../core/manifest.ts";
 import type { Ports } from "../ports.ts";
 import { fetchSource } from "./fetch.ts";
@@ -21,8 +21,10 @@ export interface Refreshed {
   readonly tree: string;
   readonly series: string;
   readonly patch: string;
-  /** Hunks that are not where the patch says. */
+  /** Hunks that this tree has elsewhere, and that get the number they have here. */
   readonly moved: number;
+  /** Hunks that this tree has elsewhere too, but another tree that shares the patch has not there: they stay. */
+  readonly left: number;
 }
 
 /** Brings the line numbers of our own series up to the trees they are for. Content stays. */
@@ -30,38 +32,67 @@ export async function refreshPatches(
   request: RefreshRequest,
   ports: Ports,
 ): Promise<readonly Refreshed[]> {
-  const specs = request.specs.length > 0 ? request.specs : await everyLine(ports);
-  const results: Refreshed[] = [];
-  const texts = new Map<string, { text: string; tree: string }>();
-  for (const spec of specs) {
-    const { path } = await fetchSource({ spec, insecureSkipVerify: false }, ports);
-    const found = await refreshFor(path, ports);
-    for (const one of found) {
-      results.push(one.result);
-      const known = texts.get(one.path);
-      if (known && known.text !== one.text) throw needsTwo(one.path, known.tree, path);
-      texts.set(one.path, { text: one.text, tree: path });
-    }
+  const all = request.specs.length === 0;
+  const found: Found[] = [];
+  for (const spec of all ? await everyLine(ports) : request.specs) {
+    const tree = await brought(spec, all, ports);
+    if (tree !== undefined) found.push(...(await findIn(tree, ports)));
   }
-  if (!request.check) for (const [path, { text }] of texts) await writeChanged(path, text, ports);
-  return results;
+  const wanted = new Map<string, Found>();
+  for (const one of found) {
+    const known = wanted.get(one.path);
+    wanted.set(one.path, known ? { ...known, files: agreed(known.files, one.files) } : one);
+  }
+  if (!request.check)
+    for (const { path, diffs, files } of wanted.values())
+      await writeChanged(path, diffs, files, ports);
+  return found.map(({ tree, series, patch, path, files }) => {
+    const moved = elsewhere(wanted.get(path)?.files ?? files);
+    return { tree, series, patch, moved, left: elsewhere(files) - moved };
+  });
 }
 
-async function writeChanged(path: string, text: string, ports: Ports): Promise<void> {
-  const bytes = Buffer.from(text, "latin1");
-  if (!bytes.equals(await ports.files.readBytes(path))) await ports.files.write(path, bytes);
+/** Undefined for a line that Debian has no kernel of, when every line was asked for. */
+async function brought(spec: string, all: boolean, ports: Ports): Promise<string | undefined> {
+  try {
+    return (await fetchSource({ spec, insecureSkipVerify: false }, ports)).path;
+  } catch (error) {
+    if (!(all && error instanceof TarpitError && error.code === "fetch.not-found")) throw error;
+    ports.log.warn(`${spec}: ${error.trouble.what}; left out`);
+    return undefined;
+  }
+}
+
+async function writeChanged(
+  path: string,
+  diffs: readonly FileDiff[],
+  files: readonly PlannedFile[],
+  ports: Ports,
+): Promise<void> {
+  const before = await ports.files.readBytes(path);
+  const after = Buffer.from(refreshed(before.toString("latin1"), diffs, files), "latin1");
+  if (!after.equals(before)) await ports.files.write(path, after);
 }
 
 async function everyLine(ports: Ports): Promise<string[]> {
   const path = join(ports.packageRoot, "patches", "manifest.json");
   const { lines } = JSON.parse(await ports.files.readText(path)) as Manifest;
-  return lines.map(({ line }) => `debian:${line}`);
+  return [...new Set(lines.map(({ line }) => `debian:${line}`))];
 }
 
-async function refreshFor(
-  where: string,
-  ports: Ports,
-): Promise<{ result: Refreshed; path: string; text: string }[]> {
+interface Found {
+  readonly tree: string;
+  readonly series: string;
+  readonly patch: string;
+  readonly path: string;
+  readonly diffs: readonly FileDiff[];
+  readonly files: readonly PlannedFile[];
+}
+
+const elsewhere = (files: readonly PlannedFile[]): number =>
+  files.flatMap(({ hunks }) => hunks).filter(({ offset }) => offset !== 0).length;
+
+async function findIn(where: string, ports: Ports): Promise<Found[]> {
   const tree = await openTree(where, ports);
   const series = await loadSeries(ports, undefined, await requireKernelTree(tree, ports));
   const { entries } = await takeSnapshot(tree, touchedPaths(series.patches), ports);
@@ -74,21 +105,12 @@ async function refreshFor(
       reverse: false,
       present: [],
     });
-  return Promise.all(
-    series.patches.map(async ({ name, diffs }, index) => {
-      const files = plan.patches[index]?.files ?? [];
-      const path = join(dirname(series.path), name);
-      const text = (await ports.files.readBytes(path)).toString("latin1");
-      const moved = files.flatMap(({ hunks }) => hunks).filter(({ offset }) => offset !== 0).length;
-      const result = { tree, series: series.name, patch: name, moved };
-      return { result, path, text: refreshed(text, diffs, files) };
-    }),
-  );
+  return series.patches.map(({ name, diffs }, index) => ({
+    tree,
+    series: series.name,
+    patch: name,
+    path: join(dirname(series.path), name),
+    diffs,
+    files: plan.patches[index]?.files ?? [],
+  }));
 }
-
-const needsTwo = (path: string, one: string, other: string): Error =>
-  failure("refresh.two-places", {
-    what: "two kernel lines share this patch, and have its hunks at different lines",
-    where: `${path}: ${one} and ${other}`,
-    next: "give one of the lines a copy of its own, or leave the offset",
-  });

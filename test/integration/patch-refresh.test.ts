@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { refreshPatches } from "../../src/app/refresh.ts";
+import { FakeProcesses } from "../support/ports.ts";
 import { layOut, layOutToy, makeDirectory, portsFor, tool, toySeries } from "./patch-support.ts";
 
 let dir = "";
@@ -53,16 +54,42 @@ it("offsets vanish, and not a byte else changes; --check only says so", async ()
   expect(said.stdout).not.toContain("offset");
 });
 
-it("two lines that need different numbers in one shared patch are told, and nothing is written", async () => {
+it("of a patch that lines share only the hunks are renumbered that all have at the same line", async () => {
+  shift("# one\n");
   const other = layOut(join(dir, "other"), {});
   tool("cp", ["-a", `${tree}/.`, other], dir);
-  shift("# one\n");
-  await expect(refreshPatches({ specs: [tree, other], check: false }, ports)).rejects.toMatchObject(
-    {
-      code: "refresh.two-places",
-    },
+  shift("# two\n");
+  const makefile = "net/netfilter/Makefile";
+  for (const one of [tree, other])
+    layOut(one, { [makefile]: `# top\n${readFileSync(join(one, makefile), "latin1")}` });
+  const found = await refreshPatches({ specs: [tree, other], check: false }, ports);
+  expect(found.map(({ moved, left }) => [moved, left])).toEqual([
+    [0, 0],
+    [1, 1],
+    [0, 0],
+    [0, 0],
+    [1, 1],
+    [0, 0],
+  ]);
+  expect(patch("common/kconfig.patch")).toBe(
+    (toySeries["common/kconfig.patch"] ?? "").replace("@@ -1,4 +1,5 @@", "@@ -2,4 +2,5 @@"),
   );
-  expect(patch("common/kconfig.patch")).toBe(toySeries["common/kconfig.patch"]);
+});
+
+it("without a tree: every line Debian has a kernel of; the others are told", async () => {
+  const none = {
+    ...ports,
+    cacheDir: join(dir, "cache"),
+    processes: new FakeProcesses(["apt-get"], ({ args }) =>
+      args?.includes("indextargets") ? { stdout: "lists\n" } : { code: 100 },
+    ),
+  };
+  expect(await refreshPatches({ specs: [], check: true }, none)).toEqual([]);
+  expect(ports.log.lines.join("\n")).toMatch(/debian:6\.1: .*left out\n.*debian:2\.4: .*left out/);
+  // One that was asked for by name is an error.
+  await expect(refreshPatches({ specs: ["debian:6.1"], check: true }, none)).rejects.toMatchObject({
+    code: "fetch.not-found",
+  });
 });
 
 it("a hunk that fits nowhere ends it", async () => {

@@ -4,6 +4,20 @@ import type { FileDiff, PlannedFile } from "./types.ts";
 const header = /^@@ -(\d+)((?:,\d+)?) \+(\d+)((?:,\d+)?) @@/;
 
 /**
+ * What two trees that share a patch agree on: a hunk that each has at another line stays where the patch
+ * says. Both are plans of the same patch.
+ */
+export function agreed(one: readonly PlannedFile[], other: readonly PlannedFile[]): PlannedFile[] {
+  return one.map((file, at) => {
+    const there = new Map(other[at]?.hunks.map(({ index, offset }) => [index, offset]));
+    const hunks = file.hunks.map((hunk) =>
+      there.get(hunk.index) === hunk.offset ? hunk : { ...hunk, offset: 0 },
+    );
+    return { ...file, hunks };
+  });
+}
+
+/**
  * The patch's text with the line numbers at which its hunks were found: offsets vanish, and
  * nothing else changes. `files` is what a plan without fuzz made of `diffs`, in their order.
  */
