@@ -88,14 +88,14 @@ function table(rows: readonly Row[]): string {
 }
 
 /** Ours answers with less than stock needs; a large segment with much less (it is not copied). */
-const least = { syn: 1, probe: 1, large: 1 / 1.3 };
+const limit = { syn: 0.8, probe: 0.8, large: 1 / 1.3 };
 
 /**
- * Not so on sparc64, where the hash that makes up the sequence number takes 105 instructions more than
- * on x86_64 (47 rotations, which SPARC V9 does in three each), each counter eight more (the interrupt
- * level up and down again), and the stock target copies for little in a kernel that clears no memory.
+ * On sparc64 the hash that makes up the sequence number takes 105 instructions more than on x86_64 (47
+ * rotations, which SPARC V9 does in three each), each counter eight more (the interrupt level up and down
+ * again), and the stock target copies for little in a kernel that clears no memory.
  */
-const sparc64Limits = { ...least, syn: 1.04, probe: 1.08 };
+const sparc64Limit = { ...limit, syn: 0.9, probe: 0.9 };
 
 interface Case {
   readonly arch: string;
@@ -109,14 +109,14 @@ interface Case {
 const cases: readonly Case[] = [
   {
     arch: "x86_64",
-    limits: least,
+    limits: limit,
     kernel: debianCostKernel,
     skipped: withoutDebianKernel,
     withoutStock,
   },
   {
     arch: "sparc64",
-    limits: sparc64Limits,
+    limits: sparc64Limit,
     kernel: sparc64CostKernel,
     skipped: undefined,
     withoutStock: withoutSparc64Stock,
@@ -153,8 +153,8 @@ describe.each(cases)("instructions per reply", (one) => {
           expect.soft(row.spread, `${row.kind} ${row.target}`).toBeLessThan(0.003);
         const stock = stockOf(rows, row);
         if (!row.target.startsWith("ours") || !stock) continue;
-        const limit = limits[row.kind] as number;
-        expect.soft(row.own / stock.own, `${row.kind} ${row.target}`).toBeLessThanOrEqual(limit);
+        const most = limits[row.kind] as number;
+        expect.soft(row.own / stock.own, `${row.kind} ${row.target}`).toBeLessThanOrEqual(most);
       }
     },
   );
