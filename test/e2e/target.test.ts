@@ -40,6 +40,7 @@ const groups: readonly (readonly [string, number])[] = [
   ["packets", 13],
   ["ways", 18],
   ["offloads", 40],
+  ["leftovers", 90],
   ["Linux peers", 15],
   ["policy routing", 4],
   ["VRF", 11],
@@ -78,6 +79,7 @@ describe.each(full ? ["debian:6.12", "debian:6.1"] : ["debian:6.12"])("TARPIT on
     const initramfs = packGuest(
       {
         script: "target.py",
+        programs: ["/usr/sbin/tc"],
         modules: artifactModules(artifacts, work),
         files: {
           // Beside Debian's, which stays what the rules are made with unless XTABLES_LIBDIR says otherwise.

@@ -12,6 +12,7 @@ import collections
 import ctypes
 import errno
 import fcntl
+import json
 import os
 import random
 import socket
@@ -523,6 +524,42 @@ def offloads(paths):
                    peer.ask(ports, ACK | PSH, 1001, edge, data=b"x", damage=True))
     receive_offload("t0", False)
     offload.socket.close()
+
+
+def queue_lengths(device):
+    """Packets that went through each queueing discipline of a device."""
+    said = json.loads(need("tc", "-s", "-j", "qdisc", "show", "dev", device))
+    return {one["handle"]: one["packets"] for one in said}
+
+
+def leftovers(paths):
+    """
+    A reply may have the memory of the segment: what the way in has left there must not count on the way out.
+    Here that is a priority, for which there is a queue of its own, and the time of arrival, which fq takes
+    for the time to send at and is far ahead of its clock.
+    """
+    bands = " ".join("0" if priority == 6 else "1" for priority in range(16))
+    for words in ("qdisc add dev t0 clsact",
+                  "filter add dev t0 ingress matchall action skbedit priority 6",
+                  f"qdisc add dev t0 root handle 1: prio bands 2 priomap {bands}",
+                  "qdisc add dev t0 parent 1:1 handle 10: pfifo",
+                  "qdisc add dev t0 parent 1:2 handle 20: fq"):
+        need("tc", *words.split())
+    stamped = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stamped.setsockopt(socket.SOL_SOCKET, 29, 1)  # SO_TIMESTAMP: every packet gets its time
+    for state in ("in the segment's memory", "in its own, as somebody listens"):
+        tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        if "listens" in state:
+            tap.bind(("t0", 3))
+        for name, peer in (("IPv4", paths.input4), ("IPv6", paths.input6)):
+            before = queue_lengths("t0")
+            tarpit_talk(f"{name}, {state}", peer, 1000)
+            sent = {queue: count - before[queue] for queue, count in queue_lengths("t0").items()}
+            check(f"{name}, {state}: its own priority", sent["10:"] == 0 and sent["20:"] >= 11, sent)
+        tap.close()
+    stamped.close()
+    need("tc", "qdisc", "del", "dev", "t0", "root")
+    need("tc", "qdisc", "del", "dev", "t0", "clsact")
 
 
 def random_frame(dice, peer):
@@ -1328,6 +1365,7 @@ def all_groups():
     in_group("packets", packets, paths)
     in_group("ways", ways, paths)
     in_group("offloads", offloads, paths)
+    in_group("leftovers", leftovers, paths)
     in_group("Linux peers", linux_peers, 6)
     in_group("policy routing", policy_routing, legacy, paths)
     in_group("VRF", vrf, legacy)
