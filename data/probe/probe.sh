@@ -58,21 +58,26 @@ there() {
 }
 
 # A small file, LINES of it at most; one process, or none for one line (where printf is the shell's own).
+# A shell may read byte by byte, and below /proc/sys only the first read gets something: a number's first digit.
 small() {
   there "$1" "$2" || return 0
   printf '@ %s\n|%s\n' "$1" "$2"
   {
-    if [ "${3-64}" = 1 ]; then
+    case ${3-64}$2 in
+    1/proc/sys/*) text=$(cat <"$2") && printf '|%s\n' "$text" ;;
+    1/*)
       text=
       { IFS= read -r text || :; } <"$2" && printf '|%s\n' "$text"
-    else
+      ;;
+    *)
       sed -n "s/^/|/
 ${3-64}{
 p
 q
 }
 p" <"$2"
-    fi
+      ;;
+    esac
   } 2>/dev/null && printf '\n|=0\n' || printf '\n|=unreadable\n'
 }
 

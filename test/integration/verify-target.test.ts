@@ -435,6 +435,23 @@ describe("the probe", () => {
     },
   );
 
+  test.each([["dash"], ["bash", "--posix"], ["busybox", "sh"], ["posh"]])(
+    "has a number below /proc/sys whole under %s, whose read may take one byte at a time",
+    (...shell) => {
+      const [program = "sh", ...args] = shell;
+      const file = "/proc/sys/kernel/pid_max";
+      const text = readFileSync(script, "utf8").replace("/proc/sys/kernel/modules_disabled", file);
+      const ran = spawnSync(program, [...args, "-c", text, "sh", "--no-rules"], {
+        encoding: "utf8",
+      });
+      const facts = parseFacts(ran.stdout);
+      expect(facts?.records.find((one) => one.name === "modules_disabled")?.data).toEqual([
+        file,
+        readFileSync(file, "utf8").trim(),
+      ]);
+    },
+  );
+
   const listed = (): readonly string[] => {
     const text = readFileSync(script, "utf8");
     const list = /Programs it may start[^:]*: ([^;]*);/.exec(text)?.[1] ?? "";
