@@ -422,6 +422,27 @@ describe("rules lint", () => {
     expect(find(filter(guard, target), "rule.tracked")).toBeUndefined();
   });
 
+  describe("on 2.4", () => {
+    const found = (kernel: string, ...rules: readonly string[]) =>
+      lintRules(filter(guard, target, ...rules), { ...question, tracked: true, kernel })
+        .findings.map((one) => one.code)
+        .filter((code) => /tracked|ulog|reply/.test(code));
+    const out = ["-A OUTPUT -m state --state ESTABLISHED -j ACCEPT", "-A OUTPUT -j DROP"];
+
+    test("there is no table raw, and so no NOTRACK to ask for", () => {
+      expect(found("2.4.37.11")).toEqual([]);
+      expect(found("2.6.18")).toEqual(["rule.tracked"]);
+    });
+    test("there is no NFLOG to use in place of ULOG", () => {
+      expect(found("2.6.13", "-A INPUT -j ULOG")).not.toContain("rule.ulog");
+      expect(found("2.6.14", "-A INPUT -j ULOG")).toContain("rule.ulog");
+    });
+    test("replies are ESTABLISHED, later RELATED", () => {
+      expect(found("2.4.37.11", ...out)).toEqual([]);
+      expect(found("2.6.18", ...out)).toContain("rule.reply-policy");
+    });
+  });
+
   test("-I in a long chain keeps the order of iptables", () => {
     const many = Array.from(
       { length: 1200 },
@@ -563,7 +584,15 @@ describe("rules print", () => {
         .join("\n");
     expect(rules(undefined)).not.toMatch(/-m limit|ULOG|hashlimit|-m mark/);
     expect(rules(undefined)).toMatch(/CT --notrack[^]*NFLOG/);
-    expect(rules("2.4.37")).toMatch(/-j NOTRACK[^]*-m state --state UNTRACKED[^]*-j LOG/);
+    expect(rules("2.6.13")).toMatch(/-j NOTRACK[^]*--ctstate UNTRACKED[^]*-j LOG/);
+  });
+
+  test("on 2.4 nothing of a table that it has not", () => {
+    const printed = printRules({ ...request, ports: ["23"], log: true, kernel: "2.4.37" });
+    expect(new Set(printed.map((one) => one.table))).toEqual(new Set(["filter"]));
+    const rules = printed.map((one) => one.rule).join("\n");
+    expect(rules).toMatch(/-m state --state RELATED,ESTABLISHED[^]*-j LOG/);
+    expect(rules).not.toMatch(/NOTRACK|UNTRACKED|conntrack/);
   });
 
   test("in front of a DROP that is there already", () => {

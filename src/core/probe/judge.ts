@@ -41,7 +41,7 @@ export function judgeFacts(
     const { file, family } = one;
     const { findings } = lintRules(
       one.text,
-      { file, family, hours: host.hours, tracked: isTracked(facts) },
+      { file, family, hours: host.hours, tracked: isTracked(facts), kernel: host.version },
       one.set,
     );
     check.findings.push(...findings);

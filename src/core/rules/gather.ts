@@ -19,6 +19,8 @@ export interface LintQuestion {
   readonly hours: number | undefined;
   /** The kernel says that connection tracking is in use; without it the rules have to say so. */
   readonly tracked?: boolean;
+  /** Kernel version in dots; undefined: a modern one. */
+  readonly kernel?: string | undefined;
 }
 
 /** Gathers findings, a bounded number of each code, with their lines. */

@@ -1,4 +1,5 @@
 import type { Finding } from "../findings.ts";
+import { atLeast } from "../probe/versions.ts";
 import { factsOf, firstBehind, reachable, type ChainFacts } from "./chains.ts";
 import { Lint, most, type LintQuestion } from "./gather.ts";
 import { lintLogs } from "./logs.ts";
@@ -42,7 +43,8 @@ function lintTable(table: Table, question: LintQuestion, lint: Lint): number {
     chain.rules.some((rule) => rule.jump === "TARPIT"),
   );
   for (const chain of table.chains.values())
-    for (const rule of chain.rules) if (rule.jump === "ULOG") lint.add("rule.ulog", {}, rule);
+    for (const rule of chain.rules)
+      if (rule.jump === "ULOG" && hasNflog(question)) lint.add("rule.ulog", {}, rule);
   if (holding.length === 0) return 0;
   const reach = reachable(table);
   let targets = 0;
@@ -73,6 +75,9 @@ function lintTable(table: Table, question: LintQuestion, lint: Lint): number {
   }
   return targets;
 }
+
+/** NFLOG came with 2.6.14; before, ULOG is all there is. */
+const hasNflog = ({ kernel }: LintQuestion): boolean => atLeast(kernel ?? "9", "2.6.14");
 
 interface Above {
   readonly chain: Chain;

@@ -34,7 +34,8 @@ export function printRules(request: PrintRequest): readonly PrintedRule[] {
   const found: PrintedRule[] = [];
   const add = (table: PrintedRule["table"], rule: string, note?: string): void =>
     void found.push({ table, rule, ...(note === undefined ? {} : { note }) });
-  if (ports.length > 0) {
+  // 2.4 has no table `raw`; its replies are ESTABLISHED.
+  if (ports.length > 0 && modern(request, "2.5")) {
     const notrack = modern(request, "2.6.34") ? "CT --notrack" : "NOTRACK";
     for (const net of own)
       add("raw", `-A PREROUTING -s ${net} -p tcp${match} -j ACCEPT`, "own networks stay tracked");
@@ -43,10 +44,9 @@ export function printRules(request: PrintRequest): readonly PrintedRule[] {
       `-A PREROUTING -p tcp${match} -j ${notrack}`,
       "held connections cost no connection tracking",
     );
-    const state = modern(request, "2.6.0") ? "conntrack --ctstate" : "state --state";
     add(
       "filter",
-      `-I OUTPUT -p tcp${match.replace("--dport", "--sport")} -m ${state} UNTRACKED -j ACCEPT`,
+      `-I OUTPUT -p tcp${match.replace("--dport", "--sport")} -m conntrack --ctstate UNTRACKED -j ACCEPT`,
       "TARPIT's replies get out past ESTABLISHED,RELATED",
     );
   }

@@ -1,3 +1,4 @@
+import { atLeast } from "../probe/versions.ts";
 import type { Lint, LintQuestion } from "./gather.ts";
 import {
   conditions,
@@ -12,7 +13,7 @@ import {
 /** Whether TARPIT's packets go without connection tracking, and whether its replies get out. */
 export function judgeReplies(
   set: RuleSet,
-  { family, tracked: known }: Pick<LintQuestion, "family" | "tracked">,
+  { family, tracked: known, kernel }: Pick<LintQuestion, "family" | "tracked" | "kernel">,
   lint: Lint,
 ): void {
   const untracked = set.tables.some(
@@ -25,7 +26,9 @@ export function judgeReplies(
       chain.rules.some((rule) => /--(ct)?state /.test(rule.text)),
     ),
   );
-  if (!untracked && (tracked || known === true)) lint.add("rule.tracked", { family });
+  // 2.4 has no table `raw`, and there is nothing to be done.
+  const old = !atLeast(kernel ?? "9", "2.5");
+  if (!untracked && !old && (tracked || known === true)) lint.add("rule.tracked", { family });
   const filter = set.tables.find((table) => table.name === "filter");
   const output = filter?.chains.get("OUTPUT");
   if (!filter || !output) return;
@@ -34,7 +37,7 @@ export function judgeReplies(
   const drops =
     output.policy === "DROP" ||
     output.rules.some((rule) => closes(rule) && conditions(rule).length === 0);
-  if (!drops || letsOut(output, filter, { untracked, ports: new HeldPorts(filter) })) return;
+  if (!drops || letsOut(output, filter, { untracked, old, ports: new HeldPorts(filter) })) return;
   lint.add(
     "rule.reply-policy",
     { untracked },
@@ -69,6 +72,8 @@ function letsOut(output: Chain, filter: Table, held: Held): boolean {
 
 interface Held {
   readonly untracked: boolean;
+  /** Linux 2.4. */
+  readonly old: boolean;
   readonly ports: HeldPorts;
 }
 
@@ -89,8 +94,8 @@ function meetsReplies(rule: Rule, held: Held): boolean {
   if (isSynAlone(words)) return false;
   const from = plain(sourcePorts);
   if (from !== undefined && !held.ports.has(from)) return false;
-  // A reply is attached to the entry of what it answers (nf_conntrack_attach).
-  const state = held.untracked ? "UNTRACKED" : "RELATED";
+  // A reply is attached to the entry of what it answers (nf_conntrack_attach); on 2.4 it is one of that entry's.
+  const state = held.old ? "ESTABLISHED" : held.untracked ? "UNTRACKED" : "RELATED";
   const wanted = valueOf(words, "--state", "--ctstate") ?? "!";
   const named = wanted.replace("!", "").split(",").includes(state);
   return wanted.startsWith("!") ? !named : named;
