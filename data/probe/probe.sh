@@ -159,7 +159,12 @@ if [ -d "$tree" ]; then
 fi
 # Only programs that are known to take -n for "do nothing": another one might load it.
 case $(modprobe -V </dev/null 2>&1) in
-kmod* | module-init-tools* | modprobe\ version*) run modprobe modprobe -n -v xt_TARPIT ;;
+kmod* | module-init-tools* | modprobe\ version*)
+  case $release in
+  2.[0-5].*) run modprobe modprobe -n -v ipt_TARPIT ;;
+  *) run modprobe modprobe -n -v xt_TARPIT ;;
+  esac
+  ;;
 *) none modprobe skipped ;;
 esac
 run kernels ls /boot "/lib/modules"

@@ -21,12 +21,14 @@ export interface TargetFindingArguments {
   };
   "split.avoid": {
     readonly names: readonly string[];
+    /** Those of them that an iptables converts which was built for the two widths. */
+    readonly converted?: readonly string[];
     readonly kernel: string;
     readonly iptables: string;
   };
   "ulog.gone": { readonly kernel: string };
   "ulog.conf": { readonly kernel: string };
-  "ulog.packets": { readonly from: number; readonly at: number };
+  "ulog.packets": { readonly from: number; readonly at: number; readonly kernel?: string };
   "ulogd.width": { readonly bits: number; readonly kernel: number };
   "target.absent": { readonly kernel: string; readonly arch?: string };
   "target.loadable": { readonly path: string };
@@ -82,7 +84,13 @@ export interface TargetFindingArguments {
     readonly actual: string;
     readonly expected: string;
   };
-  "so.version": { readonly file: string; readonly actual: string; readonly expected: string };
+  "so.version": {
+    readonly file: string;
+    readonly actual: string;
+    readonly expected: string;
+    readonly arch?: string;
+    readonly abi?: string;
+  };
   "so.no-target": { readonly file: string };
   "so.unreadable": { readonly file: string; readonly reason: string };
   "so.two-builds": { readonly file: string; readonly than: string };
@@ -93,7 +101,14 @@ export interface TargetFindingArguments {
     readonly actual: string;
     readonly expected: string;
   };
-  "conntrack.full": { readonly count: number; readonly max: number };
+  "conntrack.full": {
+    readonly count: number;
+    readonly max: number;
+    /** The file's name below /proc/sys. */
+    readonly knob?: string;
+    /** There is a table `raw`; 2.4 has none. */
+    readonly raw?: boolean;
+  };
   "cookie.dropped": { readonly dropped: number; readonly segments: number };
   "stuck.held": { readonly held: number };
   "reboot.module": { readonly kernel: string };

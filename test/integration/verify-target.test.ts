@@ -452,6 +452,23 @@ describe("the probe", () => {
     },
   );
 
+  test.each([
+    ["2.4.37.11", "ipt_TARPIT"],
+    ["2.6.18", "xt_TARPIT"],
+    ["6.1.192", "xt_TARPIT"],
+  ])("on %s modprobe is asked for %s", (release, module) => {
+    const bin = at(`bin-${release}`);
+    mkdirSync(bin);
+    const put = (name: string, text: string): void =>
+      writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    put("uname", `echo ${release}`);
+    put("modprobe", '[ "$1" = -V ] && echo "modprobe version 2.4.27" || echo "asked $*"');
+    const env = { ...process.env, PATH: `${bin}:${process.env["PATH"] ?? ""}` };
+    const ran = spawnSync("sh", [script, "--no-rules"], { encoding: "utf8", env });
+    const record = parseFacts(ran.stdout)?.records.find((one) => one.name === "modprobe");
+    expect(record?.data).toEqual([`asked -n -v ${module}`]);
+  });
+
   const listed = (): readonly string[] => {
     const text = readFileSync(script, "utf8");
     const list = /Programs it may start[^:]*: ([^;]*);/.exec(text)?.[1] ?? "";
@@ -682,7 +699,7 @@ describe("tarpit-kit verify", () => {
         code: "conntrack.full",
         severity: "warning",
         what: expect.stringContaining("65000"),
-        evidence: { file: "nf_conntrack_count" },
+        evidence: { file: "/proc/sys/net/netfilter/nf_conntrack_max" },
       }),
     );
     expect(JSON.parse(run(["--format", "json"], full).stdout)).toEqual(json);

@@ -589,6 +589,8 @@ describe("widths", () => {
     expect(found.find((one) => one.code === "conntrack.full")?.args).toEqual({
       count: 8100,
       max: 8184,
+      knob: "ip_conntrack_max",
+      raw: false,
     });
     expect(found.filter((one) => one.severity === "error").map((one) => one.code)).toEqual([
       "so.missing",

@@ -1,4 +1,5 @@
 import type { TargetFindingArguments } from "../../core/target-findings.ts";
+import { before, install, kernelToBuild, ulogInstead } from "./old-machine.ts";
 import type { Words } from "./words.ts";
 
 type Args = TargetFindingArguments;
@@ -10,9 +11,6 @@ type HostWords = {
 
 const place = (file: string): string =>
   /^[\w./+:@=-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
-const install = (put: string, arch = "ARCH", abi = "ABI"): string =>
-  `tarpit-kit build --arch ${arch}, then cp extensions/${abi}/lib*_TARPIT.so ${place(put)}/`;
-
 const verdicts: Readonly<Record<string, string>> = {
   "works-split-build":
     "works only if this iptables was built for a 32-bit userland on a 64-bit kernel (KERNEL_64_USERSPACE_32)",
@@ -42,7 +40,9 @@ export const hostWords: HostWords = {
   "facts.required": ({ fact, reason }) => ({
     what: `${fact} could not be read: ${reason}`,
     why: "without it nobody can say whether connections would be held",
-    next: "run the probe as root on the firewall",
+    next: reason.startsWith("there is no")
+      ? `install ${fact}, or put it into root's PATH`
+      : "run the probe as root on the firewall",
   }),
   "facts.unread": ({ fact, reason }) => ({ what: `${fact} was not checked: ${reason}` }),
   "width.uname": ({ machine, bits }) => ({
@@ -50,7 +50,7 @@ export const hostWords: HostWords = {
     why: "setarch (linux32) changes what uname says; build for the kernel's real width",
   }),
   "width.split": ({ iptables, kernel }) => ({
-    what: `a 32-bit iptables ${iptables} runs on a 64-bit kernel ${kernel}`,
+    what: `a 32-bit ${iptables === "?" ? "userland" : `iptables ${iptables}`} runs on a 64-bit kernel ${kernel}`,
     why: "TARPIT, LOG, NFLOG and recent have one layout for both; some other extensions have not",
   }),
   "width.backwards": ({ file }) => ({
@@ -71,14 +71,25 @@ export const hostWords: HostWords = {
       : {
           next:
             name === "ULOG"
-              ? "use -j NFLOG with ulogd2"
-              : "use -m recent, -m connlimit or -j NFLOG --nflog-threshold instead; or a 64-bit iptables",
+              ? ulogInstead(kernel)
+              : before(kernel, "2.5")
+                ? "use -m recent instead, or a 64-bit iptables"
+                : "use -m recent, -m connlimit or -j NFLOG --nflog-threshold instead; or a 64-bit iptables",
         }),
   }),
-  "split.avoid": ({ names, kernel, iptables }) => ({
+  "split.avoid": ({ names, converted = [], kernel, iptables }) => ({
     what: `avoid ${names.join(", ")} here: 32-bit iptables ${iptables} and 64-bit kernel ${kernel} do not agree on their data`,
-    why: "TARPIT alone would work and hide this",
-    next: "safe on both widths: recent, LOG, NFLOG, TARPIT, statistic, connlimit",
+    why: [
+      ...(converted.length > 0
+        ? [
+            `${converted.join(", ")}: "Invalid argument", unless it was built with KERNEL_64_USERSPACE_32`,
+          ]
+        : []),
+      "TARPIT alone would work and hide this",
+    ].join("; "),
+    next: before(kernel, "2.5")
+      ? "safe on both widths: recent, LOG, TARPIT, state, multiport"
+      : "safe on both widths: recent, LOG, NFLOG, TARPIT, statistic, connlimit",
   }),
   "ulog.gone": ({ kernel }) => ({
     what: `a rule uses ULOG, which kernel ${kernel} does not have`,
@@ -90,10 +101,10 @@ export const hostWords: HostWords = {
     why: "Linux 3.17 removed it: the log stays empty",
     next: "stack=log1:NFLOG,base1:BASE,… in ulogd.conf",
   }),
-  "ulog.packets": ({ from, at }) => ({
+  "ulog.packets": ({ from, at, kernel = "" }) => ({
     what: `a 32-bit ulogd would read every ULOG packet of this 64-bit kernel wrong: it expects the payload at byte ${from}, the kernel writes it at ${at}`,
     why: "the compatibility layer translates rules, never packets",
-    next: "use -j NFLOG with ulogd2, or a 64-bit ulogd",
+    next: `${ulogInstead(kernel)}, or a 64-bit ulogd`,
   }),
   "ulogd.width": ({ bits, kernel }) => ({
     what: `ulogd is a ${bits}-bit program on a ${kernel}-bit kernel`,
@@ -102,7 +113,7 @@ export const hostWords: HostWords = {
   "target.absent": ({ kernel, arch = "ARCH" }) => ({
     what: `kernel ${kernel} has no TARPIT target: not built in, not loaded, no module`,
     why: 'iptables answers "No chain/target/match by that name"',
-    next: `tarpit-kit build --arch ${arch}, then install its kernel and modules`,
+    next: `tarpit-kit build --arch ${arch}${kernelToBuild(kernel)}, then install its kernel and modules`,
   }),
   "target.loadable": ({ path }) => ({ what: `TARPIT is not loaded; the first rule loads ${path}` }),
   "target.no-ipv6": () => ({
@@ -132,7 +143,7 @@ export const hostWords: HostWords = {
   }),
   "module.not-for-kernel": ({ file, actual, expected }) => ({
     what: `${file} is for kernel ${actual}, and ${expected} runs`,
-    why: "the kernel refuses it (vermagic)",
+    why: before(expected, "2.5") ? "insmod refuses it" : "the kernel refuses it (vermagic)",
     next: "boot the kernel it was built with, or build it again",
   }),
   "module.wrong-machine": ({ file, actual, expected, arch = "ARCH" }) => ({
@@ -176,9 +187,11 @@ export const hostWords: HostWords = {
     next: "update-alternatives --config iptables",
   }),
   "so.missing": ({ looked, iptables, put, arch, abi }) => ({
-    what: `iptables ${iptables} has no libipt_TARPIT.so or libxt_TARPIT.so; it looks in ${looked.join(", ")}`,
-    why: 'iptables-nft then says "Chain \'TARPIT\' does not exist", iptables-legacy "Couldn\'t load target"',
-    next: install(put, arch, abi),
+    what: `iptables ${iptables} has no libipt_TARPIT.so${before(iptables, "1.4.1") ? "" : " or libxt_TARPIT.so"}; it looks in ${looked.join(", ")}`,
+    why: before(iptables, "1.8")
+      ? 'it then says "Couldn\'t load target"'
+      : 'iptables-nft then says "Chain \'TARPIT\' does not exist", iptables-legacy "Couldn\'t load target"',
+    next: install({ iptables, put: place(put), arch, abi }),
   }),
   "so.elsewhere": ({ file, looked, put }) => ({
     what: `${file} is where this iptables does not look (it looks in ${looked.join(", ")})`,
@@ -213,10 +226,12 @@ export const hostWords: HostWords = {
     what: `${file}: ${field} is ${actual}, expected ${expected}`,
     next: "replace it by the extension of this build",
   }),
-  "so.version": ({ file, actual, expected }) => ({
+  "so.version": ({ file, actual, expected, arch, abi }) => ({
     what: `${file} was compiled for ${actual}, and this iptables is ${expected}`,
     why: "up to 1.4.0 the version must be the same, later the libxtables",
-    next: "build the extension against the headers of this iptables",
+    next: before(expected, "1.4")
+      ? install({ iptables: expected, put: place(file.slice(0, file.lastIndexOf("/"))), arch, abi })
+      : "build the extension against the headers of this iptables",
   }),
   "so.no-target": ({ file }) => ({
     what: `${file} registers no target named TARPIT`,
@@ -244,10 +259,10 @@ export const hostWords: HostWords = {
     why: "iptables and every extension are linked with it: the loader refuses them",
     next: "install the libxtables of iptables' own width",
   }),
-  "conntrack.full": ({ count, max }) => ({
+  "conntrack.full": ({ count, max, knob = "nf_conntrack_max", raw = true }) => ({
     what: `connection tracking holds ${count} of ${max} entries`,
     why: "a full table drops new connections, your own too",
-    next: "tarpit-kit rules print INPUT (NOTRACK in raw), or raise nf_conntrack_max",
+    next: `${raw ? "tarpit-kit rules print INPUT (NOTRACK in raw), or " : ""}raise ${knob}`,
   }),
   "cookie.dropped": ({ dropped, segments }) => ({
     what: `${dropped} of ${segments} segments carried no valid cookie`,
@@ -259,8 +274,10 @@ export const hostWords: HostWords = {
     next: "tarpit-kit stuck",
   }),
   "reboot.module": ({ kernel }) => ({
-    what: `nothing names xt_TARPIT for kernel ${kernel} at boot; the first rule will load it`,
-    next: "echo xt_TARPIT > /etc/modules-load.d/tarpit.conf",
+    what: `nothing names ${before(kernel, "2.5") ? "ipt" : "xt"}_TARPIT for kernel ${kernel} at boot; the first rule will load it`,
+    next: before(kernel, "2.5")
+      ? "echo ipt_TARPIT >> /etc/modules"
+      : "echo xt_TARPIT > /etc/modules-load.d/tarpit.conf",
   }),
   "reboot.rules": ({ looked }) => ({
     what: `the TARPIT rules are in no file a boot reads (${looked})`,

@@ -2,6 +2,7 @@ import type { ElfFile } from "../elf/file.ts";
 import type { Image } from "../elf/image.ts";
 import { readModinfo } from "../elf/modinfo.ts";
 import { finding, type Finding } from "../findings.ts";
+import { atLeast } from "../probe/versions.ts";
 import { findBytes } from "./places.ts";
 
 /** A module of Linux 2.4 as modutils' insmod sees it. */
@@ -42,15 +43,15 @@ export function judgeOlderModule(
   release: string,
 ): { readonly target: readonly Finding[]; readonly modinfo: readonly Finding[] } {
   const actual = facts.kernelVersion ?? "none";
+  // MODULE_LICENSE came with 2.4.10.
+  const free = /GPL/.test(facts.license ?? "") || !atLeast(release, "2.4.10");
   return {
     target: facts.targets === 1 ? [] : [finding("module.no-target", { file })],
     modinfo: [
       ...(actual === release
         ? []
         : [finding("module.vermagic", { file, expected: release, actual })]),
-      ...(/GPL/.test(facts.license ?? "")
-        ? []
-        : [finding("module.license", { file, license: facts.license ?? "none" })]),
+      ...(free ? [] : [finding("module.license", { file, license: facts.license ?? "none" })]),
     ],
   };
 }

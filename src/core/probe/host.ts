@@ -1,6 +1,7 @@
 import { findExtensionTargets, registersTarget, type ExtensionTarget } from "../abi/extension.ts";
 import { target } from "../abi/judge.ts";
 import { readModule, type ModuleFacts } from "../abi/module.ts";
+import { readOlderModule, type OlderModuleFacts } from "../abi/older-module.ts";
 import { ElfError } from "../elf/bytes.ts";
 import { parseElf, readHeader, type Header } from "../elf/file.ts";
 import { loadImage } from "../elf/load.ts";
@@ -62,6 +63,8 @@ export interface ModuleFile {
   readonly bytes: Buffer | undefined;
   readonly header?: Header;
   readonly facts?: ModuleFacts;
+  /** The same file as a kernel before 2.5 takes it. */
+  readonly older?: OlderModuleFacts;
   readonly signed: boolean;
   readonly trouble?: string;
 }
@@ -205,12 +208,14 @@ function moduleOf(fact: Fact, unpacked: Unpacked): ModuleFile {
   const signed = bytes.subarray(-signature.length).equals(signature);
   try {
     const elf = parseElf(bytes);
+    const image = loadImage(elf);
     return {
       path,
       bytes,
       header: elf.header,
       signed,
-      facts: readModule(elf, loadImage(elf), target.name),
+      facts: readModule(elf, image, target.name),
+      older: readOlderModule(elf, image, target.name),
     };
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;

@@ -195,7 +195,7 @@ function judgeTargets(one: ExtensionFile, host: HostFacts, iptables: Iptables, c
       );
     const expected = versionWanted(host, iptables);
     if (expected !== undefined && entry.version !== expected)
-      check.add("so.version", { file, actual: entry.version, expected }, at);
+      check.add("so.version", { file, actual: entry.version, expected, ...named(host) }, at);
   }
 }
 

@@ -1,6 +1,7 @@
 import { describeIdentity, sameIdentity } from "../abi/identity.ts";
 import { judgeTarget as judgeModuleTarget, judgeVermagic } from "../abi/judge.ts";
 import type { ModuleFacts } from "../abi/module.ts";
+import { judgeOlderModule, type OlderModuleFacts } from "../abi/older-module.ts";
 import type { Header } from "../elf/file.ts";
 import { finding, type Finding } from "../findings.ts";
 import type { Check } from "./check.ts";
@@ -10,8 +11,7 @@ import { atLeast } from "./versions.ts";
 /** Whether the kernel has the target, or could load it, and which file that would be. */
 export function judgeTarget(host: HostFacts, check: Check): void {
   const registered = factOf(host.facts, "ip_tables targets");
-  const loaded =
-    readFile(host.facts, "modules")?.some((line) => /^(xt|ipt)_TARPIT /.test(line)) === true;
+  const loaded = readFile(host.facts, "modules")?.some((line) => isLoaded.test(line)) === true;
   const builtin = isBuiltin(host);
   const there = registered?.data.includes("TARPIT") === true || loaded || builtin;
   const [file] = host.modules;
@@ -25,6 +25,9 @@ export function judgeTarget(host: HostFacts, check: Check): void {
   } else judgeAbsence(host, check);
   judgeModules(host, loaded, check);
 }
+
+/** 2.4 lists a module as well whose start has failed or goes on for ever. */
+const isLoaded = /^(xt|ipt)_TARPIT +\d+ (?! *\((uninitialized|deleted)\))/;
 
 /** In the kernel itself, as its list of built-in modules or its configuration says. */
 export const isBuiltin = (host: HostFacts): boolean =>
@@ -121,7 +124,8 @@ function judgeSignatures(host: HostFacts, check: Check): void {
     if (by !== undefined && one.bytes !== undefined && !one.signed)
       check.add("module.unsigned", { file: one.path, by }, { file: one.path });
   }
-  if (by !== undefined) return;
+  // Signatures came with Linux 3.7.
+  if (by !== undefined || !atLeast(host.version ?? "9", "3.7")) return;
   const lockdown = factOf(host.facts, "lockdown")?.status;
   if (lockdown === "unreadable") check.unread("lockdown", "it is for root only");
   else if (host.config === undefined && lockdown !== "ok" && !has(host, "sig_enforce"))
@@ -154,7 +158,7 @@ function judgeModules(host: HostFacts, loaded: boolean, check: Check): void {
   for (const one of host.modules) judgeModule(one, host, check);
   const paths = host.modules.map((one) => one.path);
   const takes =
-    modprobeSays(host, /^insmod (\S*_TARPIT\.k?o\S*)/) ??
+    modprobeSays(host, /^(?:\/sbin\/)?insmod (\S*_TARPIT\.k?o\S*)/) ??
     readFile(host.facts, "modules.dep")
       ?.map((line) => /^([^:]*_TARPIT\.k?o[^:]*):/.exec(line)?.[1])
       .find(Boolean);
@@ -187,12 +191,26 @@ function judgeModule(one: ModuleFile, host: HostFacts, check: Check): void {
       },
       at,
     );
+  if (one.older && !atLeast(host.version ?? "9", "2.5"))
+    return judgeOlder(one.path, one.older, host, check);
   const wrong = judgeRegistered(one.path, one.facts, host);
   if (wrong === undefined)
     check.unread(one.path, "the layout of this kernel's targets is not known here");
   for (const each of wrong ?? []) check.findings.push({ ...each, evidence: at } as Finding);
   judgeMagic(one, host, check);
   if (isStock(one)) check.add("target.stock", { file: one.path }, at);
+}
+
+/** What insmod of 2.4 looks at. */
+function judgeOlder(file: string, older: OlderModuleFacts, host: HostFacts, check: Check): void {
+  const { release = "" } = host;
+  const { target, modinfo } = judgeOlderModule(file, older, release);
+  const other = older.kernelVersion;
+  if (other !== undefined && other !== release)
+    check.add("module.not-for-kernel", { file, actual: other, expected: release }, { file });
+  const wrong = [...target, ...modinfo.filter((one) => one.code !== "module.vermagic" || !other)];
+  for (const each of wrong) check.findings.push({ ...each, evidence: { file } } as Finding);
+  if (wrong.length === 0 && other === release) check.passed("module.vermagic", file);
 }
 
 /** What this kernel's modules are, when the module is something else. */
@@ -243,13 +261,19 @@ const isStock = ({ facts }: ModuleFile): boolean =>
 /** iptables needs its way into the kernel: the legacy tables, or nf_tables' compatibility layer. */
 export function judgeBackend(host: HostFacts, check: Check): void {
   const { config, iptables, version } = host;
-  if (config === undefined || iptables === undefined || version === undefined)
-    return check.unread("config", "there is no configuration of the running kernel to read");
-  const has = (symbol: string): boolean => (config.get(symbol) ?? "n") !== "n";
-  if (iptables.backend === "nft" && !has("NFT_COMPAT"))
+  // Said where the extensions are judged.
+  if (iptables === undefined) return undefined;
+  if (config === undefined || version === undefined) {
+    const legacy = iptables.backend === "legacy" && has(host, "ip_tables names");
+    return legacy
+      ? check.passed("kernel.backend", "/proc/net/ip_tables_names")
+      : check.unread("config", "there is no configuration of the running kernel to read");
+  }
+  const on = (symbol: string): boolean => (config.get(symbol) ?? "n") !== "n";
+  if (iptables.backend === "nft" && !on("NFT_COMPAT"))
     return check.add("kernel.no-nft-compat", { kernel: version }, { file: "config" });
   const symbol = atLeast(version, "6.17") ? "IP_NF_IPTABLES_LEGACY" : "IP_NF_IPTABLES";
-  if (iptables.backend === "legacy" && !has(symbol))
+  if (iptables.backend === "legacy" && !on(symbol))
     return check.add("kernel.no-legacy", { kernel: version }, { file: "config" });
   return check.passed("kernel.backend", "config");
 }

@@ -2,6 +2,7 @@ import type { Check } from "./check.ts";
 import { bootLines, isBuiltin } from "./judge-kernel.ts";
 import { factOf, readFile, type HostFacts } from "./host.ts";
 import type { RulesFact } from "./judge-width.ts";
+import { atLeast } from "./versions.ts";
 
 const number = (lines: readonly string[] | undefined): number | undefined =>
   /^\d{1,15}$/.test(lines?.[0] ?? "") ? Number(lines?.[0]) : undefined;
@@ -19,9 +20,12 @@ function judgeConntrack(host: HostFacts, check: Check): void {
   const count = number(readFile(host.facts, "conntrack count")) ?? inSlab(host);
   const max = number(readFile(host.facts, "conntrack max"));
   if (count === undefined || max === undefined) return;
+  const file = factOf(host.facts, "conntrack max")?.data[0] ?? "nf_conntrack_max";
+  const knob = file.slice(file.lastIndexOf("/") + 1);
+  const raw = atLeast(host.version ?? "9", "2.5");
   if (max > 0 && count > max * 0.9)
-    check.add("conntrack.full", { count, max }, { file: "nf_conntrack_count" });
-  else check.passed("conntrack", "nf_conntrack_count");
+    check.add("conntrack.full", { count, max, knob, raw }, { file });
+  else check.passed("conntrack", file);
 }
 
 /** 2.4 counts its entries nowhere but in the cache they are made of: objects in use come first (slabinfo(5)). */

@@ -1,4 +1,5 @@
 import { matchesOf, parseRules, type Rule, type RuleSet } from "../rules/parse.ts";
+import type { FindingArguments } from "../findings.ts";
 import type { Check } from "./check.ts";
 import { factOf, headerOf, readFile, type HostFacts } from "./host.ts";
 import {
@@ -9,6 +10,7 @@ import {
   ulogMessage,
   type SplitExtension,
   type SplitQuestion,
+  type SplitVerdict,
 } from "./split.ts";
 import { atLeast } from "./versions.ts";
 
@@ -87,23 +89,42 @@ function judgeSplit(host: HostFacts, rules: readonly RulesFact[], check: Check):
   }
   const question = (family: 4 | 6): SplitQuestion => ({ kernel, iptables, compat: on, family });
   for (const one of rules) judgeRules(one, question(one.family), check);
-  const risky = splitExtensionsOf(kernel).filter(
-    (one) => !["works", "works-split-build"].includes(splitVerdict(one, question(4))),
-  );
-  if (risky.length > 0)
+  const verdict = (one: SplitExtension): SplitVerdict => splitVerdict(one, question(4));
+  const known = splitExtensionsOf(kernel);
+  const risky = known.filter((one) => !["works", "works-split-build"].includes(verdict(one)));
+  // The version does not tell how it was built; a rule that the kernel took does.
+  const took = rules.some((one) => usesAny(one.set, known, "works-split-build", verdict));
+  const converted = took ? [] : known.filter((one) => verdict(one) === "works-split-build");
+  const names = [...risky, ...converted]
+    .filter((one) => atLeast(kernel, one.since ?? "0"))
+    .map((one) => one.name);
+  if (names.length > 0)
     check.add(
       "split.avoid",
-      { names: risky.map((one) => one.name), kernel, iptables },
+      { names, converted: converted.map((one) => one.name), kernel, iptables },
       { file: "kernel and userland" },
     );
 }
 
+/** Is there a rule with an extension of which that can be said? */
+function usesAny(
+  set: RuleSet,
+  extensions: readonly SplitExtension[],
+  wanted: SplitVerdict,
+  verdict: (one: SplitExtension) => SplitVerdict,
+): boolean {
+  const known = byName(extensions.filter((one) => verdict(one) === wanted));
+  for (const rule of everyRule(set)) if (used(rule, known).length > 0) return true;
+  return false;
+}
+
+const byName = (extensions: readonly SplitExtension[]): ReadonlyMap<string, SplitExtension> =>
+  new Map(extensions.map((one) => [`${one.kind} ${one.name}`, one]));
+
 const most = 10;
 
 function judgeRules(rules: RulesFact, question: SplitQuestion, check: Check): void {
-  const known = new Map(
-    splitExtensionsOf(question.kernel).map((one) => [`${one.kind} ${one.name}`, one]),
-  );
+  const known = byName(splitExtensionsOf(question.kernel));
   const seen = new Map<string, number>();
   for (const rule of everyRule(rules.set)) {
     for (const one of used(rule, known)) {
@@ -137,6 +158,12 @@ function used(rule: Rule, known: ReadonlyMap<string, SplitExtension>): readonly 
   return target ? [target, ...matches] : matches;
 }
 
+const misread = ({ version }: HostFacts): FindingArguments["ulog.packets"] => ({
+  from: ulogMessage[32].payload,
+  at: ulogMessage[64].payload,
+  ...(version === undefined ? {} : { kernel: version }),
+});
+
 /** ULOG rules and ulogd: gone from the kernel since 3.17, and its packets never translated. */
 function judgeUlog(host: HostFacts, rules: readonly RulesFact[], check: Check): void {
   const { version, kernelBits } = host;
@@ -153,8 +180,7 @@ function judgeUlog(host: HostFacts, rules: readonly RulesFact[], check: Check): 
   for (const { one, rule } of using) {
     const at = { file: one.file, line: rule.line, text: rule.text.slice(0, 200) };
     if (gone) check.add("ulog.gone", { kernel: version }, at);
-    else if (kernelBits === 64 && header?.bits === 32)
-      check.add("ulog.packets", { from: ulogMessage[32].payload, at: ulogMessage[64].payload }, at);
+    else if (kernelBits === 64 && header?.bits === 32) check.add("ulog.packets", misread(host), at);
   }
   if (line >= 0 && gone)
     check.add(
@@ -163,11 +189,10 @@ function judgeUlog(host: HostFacts, rules: readonly RulesFact[], check: Check): 
       { file: factOf(host.facts, "ulogd.conf")?.data[0] ?? "ulogd.conf", text: conf?.[line] ?? "" },
     );
   else if (line >= 0 && using.length === 0 && kernelBits === 64 && header?.bits === 32)
-    check.add(
-      "ulog.packets",
-      { from: ulogMessage[32].payload, at: ulogMessage[64].payload },
-      { file: factOf(host.facts, "ulogd.conf")?.data[0] ?? "ulogd.conf", text: conf?.[line] ?? "" },
-    );
+    check.add("ulog.packets", misread(host), {
+      file: factOf(host.facts, "ulogd.conf")?.data[0] ?? "ulogd.conf",
+      text: conf?.[line] ?? "",
+    });
   if (header !== undefined && kernelBits !== undefined && header.bits !== kernelBits)
     check.add("ulogd.width", { bits: header.bits, kernel: kernelBits }, { file: "ulogd" });
 }

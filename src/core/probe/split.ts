@@ -17,6 +17,8 @@ export interface SplitExtension {
   /** Fixed in userland by iptables 1.2.10 for builds that know of the split. */
   readonly fixed: boolean;
   readonly only24?: true;
+  /** First kernel that has it, of those that never were an own patch. */
+  readonly since?: string;
 }
 
 export const splitExtensions: readonly SplitExtension[] = [
@@ -38,7 +40,7 @@ export const splitExtensions: readonly SplitExtension[] = [
   },
   { name: "quota", kind: "match", fixed: false },
   { name: "hashlimit", kind: "match", revision: 0, fixed: false },
-  { name: "nfacct", kind: "match", revision: 0, fixed: false },
+  { name: "nfacct", kind: "match", revision: 0, fixed: false, since: "3.3" },
   { name: "mark", kind: "match", revision: 0, fixed: false },
   { name: "MARK", kind: "target", revision: 0, fixed: true },
   { name: "CONNMARK", kind: "target", revision: 0, fixed: false },
