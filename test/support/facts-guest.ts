@@ -1,22 +1,10 @@
-import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { homedir } from "node:os";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { buildIptables } from "../../src/app/iptables-build.ts";
 import { openArtifacts, type ProvableArtifacts } from "../../src/app/prove/artifacts.ts";
 import { Guest } from "../../src/app/prove/guest.ts";
-import { downloadSource } from "../../src/app/prove/iptables-source.ts";
 import { makeInitramfs } from "../../src/app/prove/initramfs.ts";
 import { loadArch } from "../../src/app/data.ts";
 import { cpioArchive, type CpioEntry } from "../../src/core/cpio.ts";
@@ -24,69 +12,13 @@ import { qemuCommand } from "../../src/core/prove/qemu.ts";
 import type { Ports } from "../../src/ports.ts";
 import { root } from "./artifacts.ts";
 import { tool } from "./cli.ts";
+import { busybox, busyboxLinks } from "./guest-busybox.ts";
 
 /**
  * Guests that record facts of a sparc64 machine: the kernel and iptables of `prove`, and a busybox of
  * Debian's source for its shell and its utilities, which is what the probe runs on.
  */
-const applets =
-  "ASH BASE64 CAT CP ECHO FIND GREP GZIP ID LN LS MKDIR MV NC OD PRINTF RM RMMOD SED SLEEP TEST UNAME";
-const features = [
-  ...["STATIC", "ASH_ECHO", "ASH_PRINTF", "ASH_TEST", "ASH_GETOPTS", "DESKTOP", "LFS"],
-  ...["FEATURE_FIND_NAME", "FEATURE_FIND_TYPE", "FEATURE_FANCY_ECHO", "FEATURE_MODPROBE_SMALL"],
-  ...[
-    "FEATURE_NC_EXTRA",
-    "NC_EXTRA",
-    "SH_IS_ASH",
-    "FEATURE_SH_MATH",
-    "EGREP",
-    "FEATURE_SEAMLESS_GZ",
-  ],
-];
 const program = "busybox";
-const cacheDir = process.env["TARPIT_KIT_CACHE"] ?? join(homedir(), ".cache/tarpit-kit");
-
-/** busybox for sparc64, static; built once, then from the cache. */
-async function busybox(ports: Ports): Promise<Buffer> {
-  const version = tool("dpkg-query", ["-W", "-f", "${source:Version}", program]);
-  const names = [...applets.split(" "), ...features];
-  const options = names.map((name) => `CONFIG_${name}=y`).join("\n");
-  const key = createHash("sha256").update(`2 ${version}\n${options}`).digest("hex").slice(0, 16);
-  const home = join(cacheDir, "guest-busybox");
-  const place = join(home, `sparc64-${key}`);
-  if (existsSync(place)) return readFileSync(place);
-  const work = join(home, `work-${process.pid}`);
-  const source = join(work, "source");
-  mkdirSync(source, { recursive: true });
-  try {
-    const tarball = await downloadSource(
-      work,
-      { source: program, binary: program, version },
-      ports,
-    );
-    tool("tar", ["-xf", tarball, "-C", source, "--strip-components=1", "--no-same-owner"]);
-    const cross = ["ARCH=sparc64", "CROSS_COMPILE=sparc64-linux-gnu-"];
-    const config = join(source, ".config");
-    tool("make", [...cross, "allnoconfig"], { cwd: source });
-    const rest = readFileSync(config, "utf8")
-      .split("\n")
-      .filter((line) => !names.some((name) => line.includes(`CONFIG_${name} `)));
-    writeFileSync(config, [...rest, options, ""].join("\n"));
-    // Each new question has a default.
-    tool("make", [...cross, "oldconfig"], { cwd: source, input: "\n".repeat(5000) });
-    const set = readFileSync(config, "utf8");
-    for (const name of ["STATIC", "ASH", "FIND", "OD", "BASE64"])
-      if (!set.includes(`CONFIG_${name}=y\n`)) throw new Error(`busybox has no ${name}`);
-    tool("make", [...cross, `-j${ports.host.cpus}`, program], { cwd: source });
-    renameSync(join(source, program), place);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-  return readFileSync(place);
-}
-
-const links =
-  "sh base64 cat cp echo find grep gzip id ln ls mkdir mv nc od printf rm rmmod sed sleep test uname";
 
 const file = (path: string, data: Buffer | string, mode = 0o644): CpioEntry => ({
   kind: "file",
@@ -110,8 +42,8 @@ async function machineEntries(
     withFileTypes: true,
   }).filter((entry) => entry.isFile());
   return [
-    file(`bin/${program}`, await busybox(ports), 0o755),
-    ...links
+    file(`bin/${program}`, await busybox(ports, { width: "sparc64", old: false }), 0o755),
+    ...busyboxLinks
       .split(" ")
       .map((name): CpioEntry => ({ kind: "symlink", path: `bin/${name}`, target: program })),
     ...modules.map(({ parentPath, name }) =>
