@@ -101,10 +101,10 @@ make() {
     ;;
   log) rules iptables -A INPUT -p tcp -j LOG ;;
   refused) refused "Invalid argument" -p icmp -m limit --limit 3/hour -j ACCEPT ;;
-  good) rules : ;;
+  good | older) rules : ;;
   *) return 1 ;;
   esac
-  case $1 in good | log | ulog | limit) stay && stay ;; esac
+  case $1 in good | older | log | ulog | limit) stay && stay ;; esac
 }
 cmp_so() { case "$(iptables -V)" in *" v$(version_of "$1")") return 0 ;; esac; return 1; }
 

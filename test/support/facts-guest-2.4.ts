@@ -55,7 +55,7 @@ async function makeDisk(
   const lines = scenarios.map((one) => `${one.name} ${one.width} ${one.iptables}\n`);
   writeFileSync(join(disk, "facts/scenarios"), lines.join(""));
   putModule(artifacts, disk, work);
-  putIptables(artifacts, disk);
+  putIptables(artifacts, scenarios, disk);
   return imageOf(disk, work);
 }
 
@@ -69,9 +69,13 @@ function putModule(artifacts: ProvableArtifacts, disk: string, work: string): vo
 }
 
 /** The iptables that were given, and the extensions that the build made for iptables of that age. */
-function putIptables(artifacts: ProvableArtifacts, disk: string): void {
+function putIptables(
+  artifacts: ProvableArtifacts,
+  scenarios: readonly OldScenario[],
+  disk: string,
+): void {
   if (oldIptables === "") return;
-  for (const kind of readdirSync(oldIptables)) {
+  for (const kind of new Set(scenarios.map((one) => one.iptables))) {
     mkdirSync(join(disk, "facts/iptables", kind));
     for (const name of ["iptables", "iptables-save"])
       executable(
@@ -90,8 +94,9 @@ function putIptables(artifacts: ProvableArtifacts, disk: string): void {
   }
 }
 
-/** KiB of the RAM disk. */
+/** KiB of the RAM disk, and how many bytes it may be packed: what lies behind it the kernel needs below 12 MiB. */
 const size = 16_384;
+const largest = 4_400_000;
 
 /** An ext2 image, packed: a RAM disk of this size the kernel takes no other way. */
 function imageOf(disk: string, work: string): string {
@@ -102,7 +107,9 @@ function imageOf(disk: string, work: string): string {
   const script = join(work, "debugfs.txt");
   writeFileSync(script, "cd /dev\nmknod console c 5 1\nmknod null c 1 3\n");
   tool("debugfs", ["-w", "-f", script, image], { env });
-  writeFileSync(`${image}.gz`, gzipSync(readFileSync(image)));
+  const packed = gzipSync(readFileSync(image));
+  if (packed.length > largest) throw new Error(`the packed disk has ${packed.length} bytes`);
+  writeFileSync(`${image}.gz`, packed);
   return `${image}.gz`;
 }
 
