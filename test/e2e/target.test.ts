@@ -40,7 +40,7 @@ const groups: readonly (readonly [string, number])[] = [
   ["packets", 13],
   ["ways", 18],
   ["offloads", 40],
-  ["leftovers", 90],
+  ["leftovers", 88],
   ["Linux peers", 15],
   ["policy routing", 4],
   ["VRF", 11],
