@@ -274,6 +274,19 @@ describe("safety", () => {
     expect(statSync(join(tree, "net/netfilter/Makefile")).mode & 0o777).toBe(0o444);
     expect(readFileSync(join(tree, kconfig), "latin1")).toBe(original);
   });
+  it("takes a file that is changed at 100,000 places", async () => {
+    const places = Array.from({ length: 100_000 }, (_, at) => at);
+    layOut(tree, { many: places.map((at) => `a${at}\nb${at}\n`).join("") });
+    const hunks = places.map((at) => `@@ -${at * 2 + 1},1 +${at * 2 + 1},1 @@\n-a${at}\n+c${at}\n`);
+    const patches = layOut(join(dir, "many"), {
+      series: "many.patch\n",
+      "many.patch": `--- a/many\n+++ b/many\n${hunks.join("")}`,
+    });
+    await run(tree, patches, ports);
+    expect(readFileSync(join(tree, "many"), "latin1")).toBe(
+      places.map((at) => `c${at}\nb${at}\n`).join(""),
+    );
+  });
   it("is not held up by originals that nothing refers to any more", async () => {
     const before = fingerprint(tree);
     await go();

@@ -24,7 +24,7 @@ export interface Change {
 function bytesOf(entry: Entry | undefined, hash?: string): FileBytes | undefined {
   if (entry?.kind !== "file") return undefined;
   const pieces = (): readonly Buffer[] => textOf(entry).pieces;
-  return { pieces, hash: hash ?? digest(...pieces()), mode: entry.mode };
+  return { pieces, hash: hash ?? digest(pieces()), mode: entry.mode };
 }
 
 export const changesOfPlan = (plan: Plan, snapshot: Snapshot): Change[] =>

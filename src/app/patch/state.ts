@@ -41,10 +41,10 @@ export const emptyState: State = { version: 1, applied: [] };
 
 export const statePath = (tree: string): string => join(tree, ownDirectory, "state.json");
 
-/** sha256, in hex, of these pieces one after the other. */
-export function digest(...pieces: readonly Uint8Array[]): string {
+/** sha256, in hex, of bytes, or of pieces of them one after the other. */
+export function digest(bytes: Uint8Array | readonly Uint8Array[]): string {
   const hash = createHash("sha256");
-  for (const piece of pieces) hash.update(piece);
+  for (const piece of bytes instanceof Uint8Array ? [bytes] : bytes) hash.update(piece);
   return hash.digest("hex");
 }
 

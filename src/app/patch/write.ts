@@ -103,8 +103,11 @@ function journalOf(series: LoadedSeries, work: Work): Journal {
   );
   // Of files that are alike one is kept; the others have their own old bytes in the journal.
   const kept = new Set(known);
-  const keep = (hash: string | undefined): boolean =>
-    hash !== undefined && needed.has(hash) && !kept.has(hash) && kept.add(hash).has(hash);
+  const keep = (hash: string | undefined): boolean => {
+    if (hash === undefined || !needed.has(hash) || kept.has(hash)) return false;
+    kept.add(hash);
+    return true;
+  };
   return {
     version: 2,
     kind: work.kind,
