@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { KernelLine } from "../../src/app/fetch/pins.ts";
@@ -116,6 +116,54 @@ function usedBy(source: string): string[] {
     .filter((name) => !own.test(name))
     .toSorted();
 }
+
+/** How many arguments stand between the bracket at an index and the one that closes it. */
+function argumentsAt(source: string, open: number): number {
+  let depth = 0;
+  let count = 1;
+  for (let index = open; index < source.length; index++) {
+    const char = source[index] as string;
+    if ("({[".includes(char)) depth++;
+    else if (")}]".includes(char)) depth--;
+    else if (char === "," && depth === 1) count++;
+    if (depth === 0) break;
+  }
+  return source[open + 1] === ")" ? 0 : count;
+}
+
+/** Compiling them takes a kernel tree; that they were left behind by a change shows here. */
+test("the KUnit tests call the functions of the target with as many arguments as those have", () => {
+  const files = created("linux-6.12.series");
+  const target = files.get("net/netfilter/xt_TARPIT.c") ?? "";
+  const tests = files.get("net/netfilter/xt_TARPIT_test.c") ?? "";
+  const has = new Map(
+    [...target.matchAll(/^(?:static .*)?\b(tarpit_\w+)\([^;{]*\)\n\{/gm)].map((match) => [
+      match[1] as string,
+      argumentsAt(target, target.indexOf("(", match.index)),
+    ]),
+  );
+  const calls = [...tests.matchAll(/\b(tarpit_\w+)\(/g)].map((match) => {
+    const name = match[1] as string;
+    return [name, argumentsAt(tests, match.index + name.length)] as const;
+  });
+  expect(calls.length).toBeGreaterThan(50);
+  expect(calls.filter(([name, count]) => has.get(name) !== count)).toEqual([]);
+});
+
+test("every patch is described in lines of 75 characters and signed off", () => {
+  const files = readdirSync(join(root, "patches"), { recursive: true, encoding: "utf8" });
+  const patches = files.filter((name) => name.endsWith(".patch"));
+  expect(patches.length).toBeGreaterThan(10);
+  for (const name of patches) {
+    const text = read(join("patches", name));
+    const [fields, ...body] = text.slice(0, text.indexOf("\n---\n")).split("\n\n");
+    expect(fields).toMatch(/^From: .+\nSubject: \[PATCH\] .+$/);
+    const lines = body.join("\n\n").split("\n");
+    expect(lines.at(-1)).toMatch(/^Signed-off-by: .+ <.+>$/);
+    expect(lines.slice(0, -1).filter((line) => line.length > 75)).toEqual([]);
+    expect(lines.length).toBeGreaterThan(3);
+  }
+});
 
 describe("a release that no series is for", () => {
   test.each([
