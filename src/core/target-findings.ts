@@ -112,7 +112,7 @@ export interface TargetFindingArguments {
   "cookie.dropped": { readonly dropped: number; readonly segments: number };
   "stuck.held": { readonly held: number };
   "reboot.module": { readonly kernel: string };
-  "reboot.rules": { readonly looked: string };
+  "reboot.rules": { readonly kernel: string; readonly looked: string };
   "reboot.kernel": { readonly kernel: string };
   "reboot.no-way-back": { readonly kernel: string };
   "rule.none": { readonly rules: number };

@@ -42,6 +42,15 @@ describe("a 2.4 machine", () => {
     expect(next("conntrack.full", "good-2.4-sparc64", full)).toBe("raise ip_conntrack_max");
   });
 
+  test("rules and module come back in the way of their time", () => {
+    expect(next("reboot.rules", "good-2.4-sparc64", dropped("boot"))).toBe(
+      "iptables-save > /etc/sysconfig/iptables (Red Hat; elsewhere the file your init script restores)",
+    );
+    expect(next("reboot.module", "good-2.4-sparc64", dropped("boot"))).toBe(
+      "echo ipt_TARPIT >> /etc/modules",
+    );
+  });
+
   test("its module is read as insmod there reads it", () => {
     expect(passed("not-loaded-2.4-sparc64")).toContain("module.vermagic");
     const other = (text: string): string => text.replace(`Linux ${release}`, "Linux 2.4.36");

@@ -48,6 +48,19 @@ describe("who is logged in over ssh", () => {
 });
 
 describe("the printed text", () => {
+  test("rules and module stay in the way of their time", async () => {
+    const printed = await print(
+      { ...options, family: 6, ports: ["23"], kernel: "2.4.37" },
+      fakePorts({}),
+    );
+    const old = describeRules(printed, "ip6tables", "2.4.37");
+    expect(old).toContain("\n# ip6tables-save > /etc/sysconfig/ip6tables\n");
+    expect(old).toContain("\n# echo ipt_TARPIT >> /etc/modules\n");
+    const now = describeRules(printed, "ip6tables");
+    expect(now).toContain("\n# ip6tables-save > /etc/iptables/rules.v6\n");
+    expect(now).toContain("\n# echo xt_TARPIT > /etc/modules-load.d/tarpit.conf\n");
+  });
+
   test("commands, how they stay, how to go back; for restore, for nft", async () => {
     const printed = await print({ ...options, ports: ["23"], log: true }, fakePorts({}));
     const text = describeRules(printed, "iptables");

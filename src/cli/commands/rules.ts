@@ -109,7 +109,7 @@ async function onPrint(
     },
     ports,
   );
-  return { ok: true, json: { results: [printed] }, stdout: describeRules(printed, as) };
+  return { ok: true, json: { results: [printed] }, stdout: describeRules(printed, as, kernel) };
 }
 
 async function onLint(file: string | undefined, options: Options, ports: Ports): Promise<Outcome> {

@@ -16,6 +16,28 @@ export const kernelToBuild = (kernel: string): string => {
 export const ulogInstead = (kernel: string): string =>
   before(kernel, "2.6.14") ? "use -j LOG" : "use -j NFLOG with ulogd2";
 
+/** How rules are saved, and who restores that file; in 2.4's time each distribution had its own. */
+export const keepRules = (kernel: string, family: 4 | 6 = 4): { command: string; of: string } => {
+  const name = family === 6 ? "ip6tables" : "iptables";
+  const [file, of] = before(kernel, "2.5")
+    ? [`/etc/sysconfig/${name}`, "Red Hat"]
+    : [`/etc/iptables/rules.v${family}`, "Debian: package iptables-persistent"];
+  const elsewhere = "elsewhere the file your init script restores";
+  return { command: `${name}-save > ${file}`, of: `${of}; ${elsewhere}` };
+};
+
+/** The same in one line. */
+export const keepRulesLine = (kernel: string): string => {
+  const { command, of } = keepRules(kernel);
+  return `${command} (${of})`;
+};
+
+/** modules-load.d is systemd's; /etc/modules is what Debian's init scripts read. */
+export const keepModule = (kernel: string): string =>
+  before(kernel, "2.5")
+    ? "echo ipt_TARPIT >> /etc/modules"
+    : "echo xt_TARPIT > /etc/modules-load.d/tarpit.conf";
+
 interface Extension {
   readonly iptables: string;
   /** Directory, fit for a shell. */

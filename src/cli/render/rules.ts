@@ -1,12 +1,13 @@
 import type { Printed } from "../../app/rules.ts";
 import type { PrintedRule } from "../../core/rules/print.ts";
+import { keepModule, keepRules } from "./old-machine.ts";
 
 export type RulesForm = "iptables" | "ip6tables" | "restore" | "nft";
 
 const program = (family: 4 | 6): string => (family === 6 ? "ip6tables" : "iptables");
 
-/** The rules as a script to read, then to run; how they stay, and how to go back, are comments. */
-export function describeRules(printed: Printed, form: RulesForm): string {
+/** The rules as a script to read, then to run; how they stay on that kernel (none: today's), and how to go back, are comments. */
+export function describeRules(printed: Printed, form: RulesForm, kernel = ""): string {
   if (form === "restore") return restoreText(printed);
   const name = program(printed.family);
   const command = ({ table, rule }: PrintedRule): string =>
@@ -15,11 +16,12 @@ export function describeRules(printed: Printed, form: RulesForm): string {
     ...(one.note === undefined ? [] : [`# ${one.note}`]),
     command(one),
   ]);
+  const keep = keepRules(kernel, printed.family);
   const after = [
     "",
-    "# to keep them over a reboot (Debian: package iptables-persistent; elsewhere the file your init script restores)",
-    `# ${name}-save > /etc/iptables/rules.v${printed.family}`,
-    "# echo xt_TARPIT > /etc/modules-load.d/tarpit.conf",
+    `# to keep them over a reboot (${keep.of})`,
+    `# ${keep.command}`,
+    `# ${keepModule(kernel)}`,
     "# to go back",
     ...printed.undo.map((one) => `# ${command(one)}`),
     "# no way to lock yourself out for long: before you start",

@@ -1,5 +1,12 @@
 import type { TargetFindingArguments } from "../../core/target-findings.ts";
-import { before, install, kernelToBuild, ulogInstead } from "./old-machine.ts";
+import {
+  before,
+  install,
+  keepModule,
+  keepRulesLine,
+  kernelToBuild,
+  ulogInstead,
+} from "./old-machine.ts";
 import type { Words } from "./words.ts";
 
 type Args = TargetFindingArguments;
@@ -275,14 +282,12 @@ export const hostWords: HostWords = {
   }),
   "reboot.module": ({ kernel }) => ({
     what: `nothing names ${before(kernel, "2.5") ? "ipt" : "xt"}_TARPIT for kernel ${kernel} at boot; the first rule will load it`,
-    next: before(kernel, "2.5")
-      ? "echo ipt_TARPIT >> /etc/modules"
-      : "echo xt_TARPIT > /etc/modules-load.d/tarpit.conf",
+    next: keepModule(kernel),
   }),
-  "reboot.rules": ({ looked }) => ({
+  "reboot.rules": ({ kernel, looked }) => ({
     what: `the TARPIT rules are in no file a boot reads (${looked})`,
     why: "after a reboot nobody is held",
-    next: "iptables-save > /etc/iptables/rules.v4 (iptables-persistent)",
+    next: keepRulesLine(kernel),
   }),
   "reboot.kernel": ({ kernel }) => ({
     what: `the boot loader's configuration does not name kernel ${kernel}`,

@@ -81,7 +81,7 @@ export const ruleWords: RuleWords = {
   "rule.log-flood": ({ target, before, packets, linesADay, bytesADay, known }) => ({
     what: `${target} without a limit before TARPIT (line ${before}): ${grouped(packets)} packets logged${known ? "" : " (over an unknown time, taken as one day)"}, ${grouped(linesADay)} lines and ${sized(bytesADay)} a day`,
     why: "every retry and every window probe of every held peer is a line",
-    next: "log new peers only: -m recent, -m hashlimit or -m limit; or tarpit-kit stuck --log",
+    next: "log each new peer once: tarpit-kit rules print CHAIN --log; or tarpit-kit stuck --log",
   }),
   "rule.before-accept": ({ line }) => ({
     what: `line ${line} accepts after TARPIT`,

@@ -73,7 +73,10 @@ function judgeReboot(host: HostFacts, check: Check): void {
   else
     check.add(
       "reboot.rules",
-      { looked: "/etc/iptables, /etc/sysconfig, /etc/network, init scripts" },
+      {
+        kernel: host.release ?? "?",
+        looked: "/etc/iptables, /etc/sysconfig, /etc/network, init scripts",
+      },
       { file: "boot" },
     );
   const loads = lines.some((one) => /modules/.test(one.file) && /^:\s*\w*TARPIT/.test(one.text));
