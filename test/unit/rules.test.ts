@@ -490,6 +490,41 @@ describe("iptables-save", () => {
   });
 });
 
+test("a file written by hand is read as what iptables-save would make of it", () => {
+  const byHand = (rule: string): string =>
+    rule
+      .replace("-m ", "--match ")
+      .replace("-p ", "--protocol ")
+      .replace("-j ", "--jump ")
+      .replace("-s ", "--source ")
+      .replace("-o ", "--out-interface ")
+      .replace("--dport ", "--destination-port ")
+      .replace("--sport ", "--source-port ");
+  for (const rules of [
+    [guard, target, drop],
+    [guard, "-A INPUT -p tcp -m limit --limit 1/s -j LOG", target],
+    [guard, "-A INPUT -p tcp -j LOG", target],
+    [guard, "-A INPUT -p tcp -j ACCEPT", target],
+    ["-A INPUT -s 192.0.2.1 -j ACCEPT", target, drop],
+    [
+      guard,
+      "-A INPUT -p tcp -m tcp --dport 23 -j TARPIT",
+      ":OUTPUT DROP",
+      "-A OUTPUT -o lo -j ACCEPT",
+    ],
+    [guard, target, ":OUTPUT DROP", "-A OUTPUT -p tcp -m tcp --sport 80 -j ACCEPT"],
+    [guard, "-A INPUT -p tcp -g own", ":own - [0:0]", "-A own -p tcp -j TARPIT"],
+  ])
+    expect(codes(filter(...rules.map(byHand)))).toEqual(codes(filter(...rules)));
+  expect(codes(filter(...[guard, target, drop].map(byHand)))).toEqual([]);
+});
+
+test("a counter of 64 bits is one", () => {
+  const most = "18446744073709551615";
+  const set = parseRules(filter(`[${most}:${most}] ${target}`));
+  expect(set).toMatchObject({ rules: 1, strange: [] });
+});
+
 describe("what is no line of iptables-save", () => {
   test("rules before any table, and lines that no kernel takes, are strange, twenty at most", () => {
     const long = (length: number): string =>

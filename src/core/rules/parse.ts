@@ -39,7 +39,7 @@ const longest = 16 * 1024;
 const most = 20;
 
 /** `-I` only stands in files for iptables-restore: in front, or at a place counted from 1. */
-const ruleLine = /^(?:\[(\d{1,19}):(\d{1,19})\] )?-(?:A (\S+)|I (\S+)(?: (\d{1,6}))?)(?= |$)/;
+const ruleLine = /^(?:\[(\d{1,20}):(\d{1,20})\] )?-(?:A (\S+)|I (\S+)(?: (\d{1,6}))?)(?= |$)/;
 const builtIn = new Set(["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]);
 const chainLine = /^:(\S+) (\S+)(?: \[\d+:\d+\])?\s*$/;
 
@@ -202,9 +202,27 @@ function closingQuote(text: string, from: number): number {
   return -1;
 }
 
+/** Long names, which a file written by hand may have (iptables(8)); iptables-save writes the others. */
+const savedNames = new Map([
+  ["--match", "-m"],
+  ["--jump", "-j"],
+  ["--goto", "-g"],
+  ["--protocol", "-p"],
+  ["--proto", "-p"],
+  ["--source", "-s"],
+  ["--src", "-s"],
+  ["--out-interface", "-o"],
+  ["--source-port", "--sport"],
+  ["--source-ports", "--sports"],
+  ["--destination-port", "--dport"],
+  ["--destination-ports", "--dports"],
+]);
+
 /** The words after the chain, without what stands behind --comment or a prefix: that is data. */
 export function conditions(rule: Rule): readonly string[] {
-  const words = tokenize(rule.text.slice(ruleLine.exec(rule.text)?.[0].length ?? 0));
+  const words = tokenize(rule.text.slice(ruleLine.exec(rule.text)?.[0].length ?? 0)).map(
+    (word) => savedNames.get(word) ?? word,
+  );
   const jump = words.findIndex((word) => word === "-j" || word === "-g");
   const before = jump < 0 ? words : words.slice(0, jump);
   return before.filter(

@@ -77,8 +77,8 @@ interface Held {
   readonly ports: HeldPorts;
 }
 
-const targetPorts = ["--dport", "--dports", "--destination-port", "--destination-ports"];
-const sourcePorts = ["--sport", "--sports", "--source-port", "--source-ports", "--ports"];
+const targetPorts = ["--dport", "--dports"];
+const sourcePorts = ["--sport", "--sports", "--ports"];
 /** A reply of the kernel's own has no socket, and so no owner. */
 const owners = ["--uid-owner", "--gid-owner", "--sid-owner", "--pid-owner", "--cmd-owner"];
 
