@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { lintRules } from "../../src/core/rules/lint.ts";
-import { conditions, parseRules, tokenize } from "../../src/core/rules/parse.ts";
+import {
+  conditions,
+  parseRules,
+  type Rule,
+  tokenize,
+  valueOf,
+} from "../../src/core/rules/parse.ts";
 import { printRules, undoRules, type PrintRequest } from "../../src/core/rules/print.ts";
 import { causeOf } from "../../src/core/probe/messages.ts";
 
@@ -485,8 +491,35 @@ describe("iptables-save", () => {
     expect(set).toMatchObject({ rules: 2, strange: [] });
     const [first, second] = set.tables[0]?.chains.get("INPUT")?.rules ?? [];
     expect(first).toMatchObject({ proto: "icmp", jump: "DROP" });
-    expect(second).toMatchObject({ packets: 5, bytes: 6, jump: "own", goto: true });
-    expect(conditions(second as never)).not.toContain("comment");
+    expect(second).toMatchObject({ packets: 5, bytes: 6, jump: "own" });
+    expect(conditions(second as never)).toEqual(["-p", "tcp"]);
+  });
+
+  test("an empty quote, the word behind a quote, a backslash, every kind of space", () => {
+    expect(tokenize('--log-prefix "" -j X')).toEqual(["--log-prefix", "", "-j", "X"]);
+    expect(tokenize('"a"-j "b')).toEqual(["a", "-j", '"b']);
+    expect(tokenize(String.raw`"\\" x`)).toEqual(["\\", "x"]);
+    expect(tokenize("a\tb\rc\n d")).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("a comment is data, and so is what is named like an option in it", () => {
+    const rule = (text: string): Rule =>
+      parseRules(filter(`-A INPUT ${text}`)).tables[0]?.chains.get("INPUT")?.rules[0] as Rule;
+    const commented = rule('-m tcp -m comment --comment "-m" -p tcp -m limit -j LOG --x');
+    expect(conditions(commented)).toEqual(["-m", "tcp", "-p", "tcp", "-m", "limit"]);
+    expect(rule("-p ! TCP -j X")).toMatchObject({ proto: "tcp", protoInverted: true });
+    expect(rule("! --protocol tcp -j X")).toMatchObject({ proto: "tcp", protoInverted: true });
+    expect(rule("! -i lo -p tcp -j X")).toMatchObject({ proto: "tcp", protoInverted: false });
+    expect(rule("-p")).toMatchObject({ proto: undefined, jump: undefined });
+  });
+
+  test("a value, with the inversion of either time", () => {
+    const words = ["--sport", "1", "!", "--dport", "2", "--dports", "!", "3"];
+    expect(valueOf(words, "--sport")).toBe("1");
+    expect(valueOf(words, "--dport")).toBe("!2");
+    expect(valueOf(words, "--dports")).toBe("!3");
+    expect(valueOf(words, "--ports")).toBeUndefined();
+    expect(valueOf(["--sport"], "--sport")).toBe("");
   });
 });
 

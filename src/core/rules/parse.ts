@@ -6,7 +6,6 @@ export interface Rule {
   readonly bytes: number | undefined;
   readonly text: string;
   readonly jump: string | undefined;
-  readonly goto: boolean;
   readonly proto: string | undefined;
   readonly protoInverted: boolean;
 }
@@ -138,7 +137,6 @@ function readRule(text: string, line: number): Rule | undefined {
     bytes: bytes === undefined ? undefined : Number(bytes),
     text,
     jump: jumpAt < 0 ? undefined : wordAt(words, jumpAt),
-    goto: jumpAt >= 0 && /g(oto)? $/.test(words.slice(jumpAt - 7, jumpAt)),
     proto: (old ? wordAt(words, protoAt + 2) : proto)?.toLowerCase(),
     protoInverted: old || (protoAt > 0 && / ! -{1,2}\w+ $/.test(words.slice(start, protoAt))),
   };
