@@ -52,6 +52,11 @@ fs.writeFileSync = (...args) => {
   if (args[0] !== process.env.STRIKE_COUNT) strike("write", args, true, Buffer.from(args[1]));
   return own.writeFileSync(...args);
 };
+const writevSync = fs.writevSync;
+fs.writevSync = (...args) => {
+  strike("write", args, true, Buffer.concat(args[1]));
+  return writevSync(...args);
+};
 for (const name of [
   "rename",
   "link",
@@ -72,7 +77,13 @@ for (const name of [
 const open = fs.promises.open;
 fs.promises.open = async (...args) => {
   if (changes(args[1])) strike("open", args, true);
-  return open(...args);
+  const handle = await open(...args);
+  const writeFile = handle.writeFile.bind(handle);
+  handle.writeFile = async (data, ...more) => {
+    strike("write", [handle.fd], true, Buffer.from(data));
+    return writeFile(data, ...more);
+  };
+  return handle;
 };
 syncBuiltinESMExports();
 
