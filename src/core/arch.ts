@@ -35,7 +35,11 @@ export interface QemuMachine {
   readonly memoryMiB: number;
   /** `-device` for a NIC; `{id}` is the netdev, `{mac}` its address. */
   readonly nic: string;
-  /** The kernel's command line; without it the console's, and what today's kernels understand. */
+  /**
+   * The kernel's command line; without it the console's, and what today's kernels understand. x86 is told
+   * not to test its timer: it waits for ticks (check_timer() of arch/x86/kernel/apic/io_apic.c), which an
+   * emulator on a busy host brings too late, and panics.
+   */
   readonly append?: string;
 }
 

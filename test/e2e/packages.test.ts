@@ -62,6 +62,7 @@ const pc = {
   program: "qemu-system-x86_64",
   args: ["-M", "q35", "-cpu", "max", "-nodefaults"],
   console: "ttyS0",
+  options: "no_timer_check",
   memoryMiB: 1536,
 };
 /** Rules of both families are in, and the module that they need has come by itself. */

@@ -225,14 +225,14 @@ function qemuArguments(machine: Machine, consoleLog: string, reportLog: string):
   const settings = Object.entries(machine.settings ?? {}).map(
     ([name, value]) => `${name}=${value}`,
   );
+  // See QemuMachine's append.
+  const kernel = ["console=ttyS0", "panic=-1", "ignore_loglevel", "no_timer_check"];
   return [
     ...["-M", "q35", "-accel", machine.countInstructions ? "tcg,thread=single" : "tcg", ...clock],
     ...["-m", String(machine.memoryMiB ?? 768), "-display", "none", "-nodefaults", "-no-reboot"],
     ...["-serial", `file:${consoleLog}`, "-serial", `file:${reportLog}`],
     ...["-kernel", machine.image, "-initrd", machine.initramfs, "-append"],
-    ["console=ttyS0 panic=-1 ignore_loglevel", ...(machine.kernelOptions ?? []), ...settings].join(
-      " ",
-    ),
+    [...kernel, ...(machine.kernelOptions ?? []), ...settings].join(" "),
   ];
 }
 

@@ -106,6 +106,8 @@ export interface Machine {
   readonly args: readonly string[];
   readonly console: string;
   readonly memoryMiB: number;
+  /** More for the kernel's command line. */
+  readonly options?: string;
 }
 
 /**
@@ -138,7 +140,7 @@ export async function bootRoot(
       ...machine.args,
       ...["-m", String(machine.memoryMiB), "-display", "none", "-no-reboot", "-serial", "stdio"],
       ...["-kernel", image, "-initrd", initramfs, "-append"],
-      `console=${machine.console} panic=-1 quiet`,
+      `console=${machine.console} panic=-1 quiet ${machine.options ?? ""}`,
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );

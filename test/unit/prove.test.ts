@@ -10,6 +10,7 @@ import {
 } from "../../src/core/prove/report.ts";
 import { badKernelLines, ruleCases, savedRules } from "../../src/core/prove/rule-cases.ts";
 import { portOf, scenarios } from "../../src/core/prove/scenarios.ts";
+import { loadArchFile } from "../support/artifacts.ts";
 
 describe("the guest's console", () => {
   test("answers are found behind whatever else is on the line", () => {
@@ -142,5 +143,12 @@ describe("the plan", () => {
     expect(args("peer")).toContain("file=peer.pcap");
     expect(args("peer")).toContain("role=peer");
     expect(/mac=\S+/.exec(args("peer"))?.[0]).not.toBe(/mac=\S+/.exec(args("target"))?.[0]);
+  });
+  test("a PC on a busy host is not asked whether its timer ticks", () => {
+    const { qemu } = loadArchFile("x86_64");
+    if (!qemu) throw new Error("x86_64 has no machine");
+    const guest = { kernel: "/k", initramfs: "/i", directory: "/d" };
+    const args = qemuCommand(qemu, { ...guest, role: "peer" }).args.join(" ");
+    expect(args).toContain("-append console=ttyS0 panic=-1 quiet no_timer_check role=peer ");
   });
 });
