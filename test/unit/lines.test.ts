@@ -150,6 +150,16 @@ test("the KUnit tests call the functions of the target with as many arguments as
   expect(calls.filter(([name, count]) => has.get(name) !== count)).toEqual([]);
 });
 
+/** The limit that checkpatch.pl had before Linux 5.7; a message for people is not broken. */
+test.each(["linux-4.19.series", "linux-6.12.series"])("%s adds no line over 80 columns", (name) => {
+  for (const [path, source] of created(name)) {
+    const columns = (line: string): number =>
+      [...line].reduce((at, char) => (char === "\t" ? at + 8 - (at % 8) : at + 1), 0);
+    const long = source.split("\n").filter((line) => columns(line) > 80 && !line.includes('"'));
+    expect(long, path).toEqual([]);
+  }
+});
+
 test("every patch is described in lines of 75 characters and signed off", () => {
   const files = readdirSync(join(root, "patches"), { recursive: true, encoding: "utf8" });
   const patches = files.filter((name) => name.endsWith(".patch"));
