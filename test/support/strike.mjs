@@ -77,13 +77,7 @@ for (const name of [
 const open = fs.promises.open;
 fs.promises.open = async (...args) => {
   if (changes(args[1])) strike("open", args, true);
-  const handle = await open(...args);
-  const writeFile = handle.writeFile.bind(handle);
-  handle.writeFile = async (data, ...more) => {
-    strike("write", [handle.fd], true, Buffer.from(data));
-    return writeFile(data, ...more);
-  };
-  return handle;
+  return open(...args);
 };
 syncBuiltinESMExports();
 
